@@ -1,0 +1,31 @@
+"""The codebook: what each column of the patient table means."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["id", "integer", "number", "flag", "category", "date", "text"]
+DateOrder = Literal["iso", "dmy", "mdy", "excel"]
+
+
+class Options(BaseModel):
+    """What every options class of the plan shares: frozen, and unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Column(Options):
+    """What the plan declares of one column; a column it does not declare has its kind inferred.
+
+    A `flag` is a 0/1 column. `levels` maps each code of a category to its label, in the order in which
+    tables show them (the first is the reference). `missing` lists codes that stand for 'not known'.
+    """
+
+    kind: Kind
+    label: str = ""
+    unit: str = ""
+    levels: dict[str, str] = Field(default_factory=dict[str, str])
+    missing: tuple[str, ...] = ()
+    date_order: DateOrder = "iso"
+    minimum: float | None = None
+    maximum: float | None = None
