@@ -1,12 +1,16 @@
 """The neutral document: what a report says, before anyone decides how it looks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
+
+from counterpoise.errors import InputError
 
 Align = Literal["left", "center", "right"]
 RowKind = Literal["body", "group", "total"]
 Severity = Literal["serious", "caution", "note"]
+
+SEVERITY_WORDS: Final[Mapping[Severity, str]] = {"serious": "Serious", "caution": "Caution", "note": "Note"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,21 @@ class Strong:
     text: str
 
 
-Part = str | Value | Strong
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A raised letter that ties a cell to its note."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The printed label of the table or figure called `name`: 'Table 2'."""
+
+    name: str
+
+
+Part = str | Value | Strong | Mark | Reference
 Parts = tuple[Part, ...]
 
 
@@ -125,3 +143,119 @@ class Document:
     blocks: tuple[Block, ...]
     banner: str = ""
     meta: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with every character that no XML file may hold replaced by U+FFFD.
+
+    >>> printable("ER\x00+")
+    'ER\ufffd+'
+    """
+    return "".join(char if _is_printable(char) else "\ufffd" for char in text)
+
+
+def labels(document: Document) -> dict[str, str]:
+    """Return the label of each table and figure by its name, numbered in order of appearance.
+
+    >>> labels(Document("Title", "", (Figure("flow", "Patients", "A flow chart", None),)))
+    {'flow': 'Figure 1'}
+    """
+    found: dict[str, str] = {}
+    numbers = {"Table": 0, "Figure": 0}
+    for block in document.blocks:
+        if isinstance(block, Table | Figure):
+            kind = type(block).__name__
+            numbers[kind] += 1
+            found[block.name] = f"{kind} {numbers[kind]}"
+    return found
+
+
+def plain(parts: Parts, label: Mapping[str, str]) -> str:
+    """Return the words of `parts` without their dress; `label` is what `labels` returned.
+
+    >>> plain(("HR ", Value(("os.hr",), "0.54"), ", ", Reference("main")), {"main": "Table 2"})
+    'HR 0.54, Table 2'
+    """
+    return printable("".join(_words(part, label) for part in parts))
+
+
+def values(document: Document) -> Iterator[Value]:
+    """Yield every printed number in the order in which it is read."""
+    for parts in _all_parts(document):
+        yield from (part for part in parts if isinstance(part, Value))
+
+
+def column_count(table: Table) -> int:
+    """Return the number of columns, spans counted in full."""
+    return max((sum(cell.span for cell in row.cells) for row in (*table.header, *table.rows)), default=0)
+
+
+def alignment(table: Table) -> tuple[Align, ...]:
+    """Return the alignment of each column: as the table says, else the first left and the others centred."""
+    columns = column_count(table)
+    default: list[Align] = ["left"] + ["center"] * (columns - 1)
+    return (*table.align, *default[len(table.align) :])[:columns]
+
+
+def check_document(document: Document) -> None:
+    """Raise `InputError` unless names are unique, references lead somewhere and every row is full."""
+    label = labels(document)
+    captioned = [block for block in document.blocks if isinstance(block, Table | Figure)]
+    if len(label) < len(captioned):
+        names = [block.name for block in captioned]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"Tables and figures must have names of their own; used twice: {', '.join(twice)}.")
+    for parts in _all_parts(document):
+        for part in parts:
+            if isinstance(part, Reference) and part.name not in label:
+                raise InputError(
+                    f"A reference must name a table or figure of the document; {part.name!r} does not."
+                )
+    for table in document.blocks:
+        if isinstance(table, Table):
+            _check_rows(table)
+
+
+def _check_rows(table: Table) -> None:
+    columns = column_count(table)
+    for index, row in enumerate((*table.header, *table.rows)):
+        width = sum(cell.span for cell in row.cells)
+        if width != columns and not (row.kind == "group" and len(row.cells) == 1):
+            raise InputError(
+                f"Each row of table {table.name!r} must fill its {columns} columns; "
+                f"row {index} (header rows counted) fills {width}."
+            )
+
+
+def _all_parts(document: Document) -> Iterator[Parts]:
+    for block in document.blocks:
+        match block:
+            case Paragraph():
+                yield block.parts
+            case Bullets():
+                yield from block.items
+            case Table():
+                for row in (*block.header, *block.rows):
+                    yield from (cell.parts for cell in row.cells)
+                yield from block.notes
+            case Figure():
+                yield from block.notes
+            case Findings():
+                yield from (item.parts for item in block.items)
+            case Heading():
+                pass
+
+
+def _words(part: Part, label: Mapping[str, str]) -> str:
+    match part:
+        case str():
+            return part
+        case Reference():
+            return label[part.name]
+        case Value() | Strong() | Mark():
+            return part.text
+
+
+def _is_printable(char: str) -> bool:
+    code = ord(char)
+    return char in "\t\n\r" or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
