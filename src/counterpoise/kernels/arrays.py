@@ -74,3 +74,30 @@ def as_weights(name: str, values: ArrayLike | None, size: int) -> Floats:
     weights = as_vector(name, values, size)
     require(weights > 0, f"`{name}` must be positive")
     return weights
+
+
+def as_levels(name: str, values: ArrayLike, size: int | None = None) -> tuple[np.ndarray, Counts]:
+    """Return the (k,) distinct labels of a vector, ascending, and each row's index among them.
+
+    Labels are numbers, texts or booleans, of one kind; a missing one (None or NaN) is an error.
+
+    >>> as_levels("group", ["b", "a", "b"])
+    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
+    """
+    labels = np.asarray(values)
+    if labels.ndim != 1:
+        raise InputError(f"`{name}` must be one-dimensional; its shape is {labels.shape}.")
+    if size is not None and labels.size != size:
+        raise InputError(f"`{name}` must have {size} elements, one a row; it has {labels.size}.")
+    if labels.dtype == object:
+        require(
+            np.array([label is not None and label == label for label in labels], dtype=bool),
+            f"`{name}` must be known",
+        )
+    elif np.issubdtype(labels.dtype, np.floating):
+        require(np.isfinite(labels), f"`{name}` must be finite")
+    try:
+        levels, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise InputError(f"`{name}` must hold labels of one kind.") from error
+    return levels, codes

@@ -15,8 +15,8 @@ TIE_TOLERANCE = 1e-9
 class RiskSet:
     """Who is at risk when: n rows, m distinct observed times (of events and of censorings).
 
-    A row is at risk at the distinct times `first[row]` to `group[row]`, both included; that is, at time t if its
-    entry < t <= its time.
+    A row is at risk at the distinct times `first[row]` to `group[row]`, both included: at every t with
+    entry < t <= time.
     """
 
     order: Counts
@@ -41,7 +41,7 @@ class RiskSet:
 
 
 def risk_set(time: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None) -> RiskSet:
-    """Sort the rows by time and group the ties, for (n,) `time`, `event` (0 or 1) and `entry` (left truncation).
+    """Sort (n,) rows by time and group the ties; `event` is 0 or 1, `entry` is where left truncation ends.
 
     Times are tied when they differ by no more than 1e-9 of the largest, so that times computed from dates in
     different ways still tie (the purpose of `timefix` in R's survival). Entry is open on the left: a row with
@@ -71,7 +71,7 @@ def risk_set(time: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None) 
     return RiskSet(order, start, group, first, distinct, event, event_groups)
 
 
-def suffix_sum(values: Floats | Counts) -> Floats:
+def suffix_sum(values: Floats) -> Floats:
     """Return the sums from each element to the last one, along the last axis.
 
     >>> suffix_sum(np.array([1.0, 2.0, 4.0]))
@@ -86,34 +86,45 @@ def sum_by_time(sets: RiskSet, values: Floats) -> Floats:
     >>> sum_by_time(risk_set([2, 1, 2], [1, 1, 1]), np.array([10.0, 1.0, 5.0]))
     array([ 1., 15.])
     """
-    return _sum_by(sets.group, values, sets.time.size)
+    return sum_by(sets.group, values, sets.time.size)
 
 
 def sum_at_risk(sets: RiskSet, values: Floats | None = None) -> Floats:
-    """Return the (..., m) sums of (..., n) `values` over the rows at risk at each distinct time; None counts rows.
+    """Return the (..., m) sums of (..., n) `values` over the rows at risk at each time; None counts rows.
 
     >>> sum_at_risk(risk_set([2, 1, 3], [1, 1, 1], entry=[0, 0, 1]))
     array([2., 2., 1.])
     """
     m = sets.time.size
+    if values is None and sets.first is None:
+        return (sets.n - sets.start).astype(float)
     weights = np.ones(sets.n) if values is None else values
-    leaving = _sum_by(sets.group, weights, m)
+    leaving = sum_by(sets.group, weights, m)
     if sets.first is None:
         return suffix_sum(leaving)
     # Adding those who come and taking off those who went, in one running sum, keeps the sums of the few
     # early rows under late entry free of the many rows that have yet to come.
-    arriving = _sum_by(sets.first, weights, m)
+    arriving = sum_by(sets.first, weights, m)
     change = arriving
     change[..., 1:] -= leaving[..., :-1]
     return np.cumsum(change, axis=-1)
 
 
-def _sum_by(index: Counts, values: Floats, size: int) -> Floats:
+def sum_by(index: Counts, values: Floats, size: int) -> Floats:
+    """Return the (..., size) sums of (..., n) `values` over equal (n,) `index`, which runs from 0 to size - 1.
+
+    >>> sum_by(np.array([1, 0, 1]), np.array([10.0, 1.0, 5.0]), 3)
+    array([ 1., 15.,  0.])
+    """
     if values.ndim == 1:
-        return np.bincount(index, weights=values, minlength=size)
+        return _sum_row(index, values, size)
     rows = values.reshape(-1, values.shape[-1])
-    sums = np.array([np.bincount(index, weights=row, minlength=size) for row in rows])
+    sums = np.stack([_sum_row(index, row, size) for row in rows])
     return sums.reshape(*values.shape[:-1], size)
+
+
+def _sum_row(index: Counts, values: Floats, size: int) -> Floats:
+    return np.bincount(index, weights=values, minlength=size).astype(float, copy=False)
 
 
 def _first_at_risk(entry: ArrayLike, distinct: Floats, group: Counts, tolerance: float) -> Counts:

@@ -1,0 +1,300 @@
+"""Product-limit (Kaplan-Meier) survival curves, their intervals, and what is read off them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import (
+    Bools,
+    Counts,
+    Floats,
+    as_binary,
+    as_levels,
+    as_vector,
+    as_weights,
+    require,
+)
+from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet, risk_set, sum_at_risk, sum_by, sum_by_time
+
+IntervalType = Literal["log", "log-log", "plain", "logit", "arcsine"]
+LEVEL_TOLERANCE = 1.5e-8  # the square root of the machine's precision, as in R's quantile.survfit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurvivalCurve:
+    """Estimate of S(t) = P(T > t) at the m distinct observed times; every array is (m,).
+
+    The curve is a right-continuous step function, 1 before its first time. `at_risk`, `events` and
+    `censored` are sums of weights; with no weights they count rows. Where the curve is zero its limits are NaN.
+    """
+
+    time: Floats
+    """Distinct times of events and of censorings, ascending, in the unit of the input."""
+    at_risk: Floats
+    events: Floats
+    censored: Floats
+    survival: Floats
+    std_error: Floats
+    """Standard error of S(t): Greenwood's (NaN at zero), or from influence values (0 at zero)."""
+    lower: Floats
+    upper: Floats
+    n: int
+    """Number of rows."""
+    n_events: float
+    """Sum of the weights of the events."""
+    interval: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurvivalAt:
+    """A survival curve read at k chosen times; every array is (k,). Not estimable is NaN."""
+
+    time: Floats
+    survival: Floats
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+    at_risk: Floats
+    """At risk just before the time: at its own time a row still counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantile:
+    """The time by which a share `probability` has had the event, with its limits; NaN is 'not reached'."""
+
+    probability: float
+    value: float
+    lower: float
+    upper: float
+
+
+def kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    interval: IntervalType = "log",
+    confidence: float = 0.95,
+) -> SurvivalCurve:
+    """Estimate survival from (n,) rows that are right-censored and, with `entry`, left-truncated.
+
+    At a tie, events precede censorings. A row counts from after its `entry` to its `time`, both in one unit.
+    Without weights the variance is Greenwood's. With `weights`, positive case or propensity weights, or with
+    `cluster`, a label a row, it is the sum of squared influence values (infinitesimal jackknife), summed
+    within clusters first; weights are taken as known. Greenwood on weighted counts would be far too small.
+    `interval` names the scale of the limits: R's default is "log", Stata's "log-log", SPSS users' "plain".
+    While S(t) = 1 the limits are 1 and 1 on every scale; at S(t) = 0 they are NaN.
+
+    Raises `InputError` where a value is missing, a time is negative, or an entry is not before its time.
+
+    >>> curve = kaplan_meier(time=[1, 2, 2, 3], event=[1, 1, 0, 1])
+    >>> curve.survival
+    array([0.75, 0.5 , 0.  ])
+    >>> curve.std_error
+    array([0.21650635, 0.25      ,        nan])
+
+    Source: Kaplan and Meier (1958), JASA 53:457; Greenwood (1926); Therneau and Grambsch (2000), Modeling
+    Survival Data, section 2.1, and the vignette "Methods" of R's survival for influence values.
+    """
+    _check_interval(interval, confidence)
+    sets = risk_set(time, event, entry)
+    robust = weights is not None or cluster is not None
+    row_weights = as_weights("weights", weights, sets.n)
+    at_risk = sum_at_risk(sets, row_weights)
+    events = sum_by_time(sets, row_weights * sets.event)
+    censored = sum_by_time(sets, row_weights * ~sets.event)
+    all_die = _all_die(sets) if robust else at_risk == events
+    survival = np.asarray(np.cumprod(np.where(all_die, 0.0, 1 - events / at_risk)), dtype=float)
+    surviving = np.where(all_die, np.nan, at_risk - events)
+    if robust:
+        labels = np.arange(sets.n) if cluster is None else as_levels("cluster", cluster, sets.n)[1]
+        relative = np.sqrt(_influence_variance(sets, row_weights, labels, events / at_risk, surviving))
+        std_error = np.where(survival == 0, 0.0, survival * relative)
+    else:
+        relative = np.sqrt(np.asarray(np.cumsum(events / (at_risk * surviving)), dtype=float))
+        std_error = survival * relative
+    lower, upper = _limits(survival, relative, interval, confidence)
+    n_events = float(events.sum())
+    return SurvivalCurve(
+        sets.time, at_risk, events, censored, survival, std_error, lower, upper,
+        sets.n, n_events, interval, confidence,
+    )  # fmt: skip
+
+
+def reverse_kaplan_meier(
+    time: ArrayLike, event: ArrayLike, *, interval: IntervalType = "log", confidence: float = 0.95
+) -> SurvivalCurve:
+    """Estimate the distribution of follow-up: the Kaplan-Meier curve with events and censorings exchanged.
+
+    Its median is the median follow-up. At a tie the censorings, being the events here, come first, as in R's
+    `Surv(time, 1 - event)`.
+
+    >>> quantile(reverse_kaplan_meier(time=[1, 2, 3, 4], event=[1, 0, 0, 0])).value
+    3.0
+
+    Source: Schemper and Smith (1996), Controlled Clinical Trials 17:343.
+    """
+    return kaplan_meier(time, ~as_binary("event", event), interval=interval, confidence=confidence)
+
+
+def survival_at(curve: SurvivalCurve, times: ArrayLike) -> SurvivalAt:
+    """Read a curve at chosen times, (k,) and in its unit: the step function's value, and the number at risk.
+
+    A time within 1e-9 (relative) of a step counts as that step's time. Before the first time S = 1 without
+    error; after the last the curve is unknown (NaN), unless it has reached zero.
+
+    >>> read = survival_at(kaplan_meier(time=[1, 2, 2, 3], event=[1, 1, 0, 0]), times=[0, 2, 2.5, 4])
+    >>> read.survival, read.at_risk
+    (array([1. , 0.5, 0.5, nan]), array([4., 3., 1., 0.]))
+    """
+    times = as_vector("times", times)
+    require(times >= 0, "`times` must be finite and non-negative")
+    tolerance = TIE_TOLERANCE * float(curve.time[-1])
+    step = np.searchsorted(curve.time, times + tolerance, side="right")
+    beyond = (times > curve.time[-1] + tolerance) & (curve.survival[-1] > 0)
+
+    def read(values: Floats, start: float) -> Floats:
+        return np.where(beyond, np.nan, np.concatenate(([start], values))[step])
+
+    at_risk = np.append(curve.at_risk, 0.0)[np.searchsorted(curve.time, times - tolerance)]
+    return SurvivalAt(
+        times, read(curve.survival, 1.0), read(curve.std_error, 0.0),
+        read(curve.lower, 1.0), read(curve.upper, 1.0), at_risk,
+    )  # fmt: skip
+
+
+def quantile(curve: SurvivalCurve, probability: float = 0.5) -> Quantile:
+    """Return the first time at which S(t) <= 1 - probability, with Brookmeyer and Crowley's limits.
+
+    The limits are the first times at which the curve's own limits reach that level, on the curve's interval
+    scale. Where the level is met exactly the answer is the middle of that stretch, as in R (SPSS: its begin).
+
+    >>> quantile(kaplan_meier(time=[1, 2, 3, 4, 5, 6], event=[1, 1, 1, 1, 1, 1]))
+    Quantile(probability=0.5, value=3.5, lower=2.0, upper=nan)
+
+    Source: Brookmeyer and Crowley (1982), Biometrics 38:29.
+    """
+    if not 0 < probability < 1:
+        raise InputError(f"`probability` must lie between 0 and 1; it is {probability}.")
+    level = 1 - probability
+    value, lower, upper = (
+        _first_time_below(curve.time, values, level) for values in (curve.survival, curve.lower, curve.upper)
+    )
+    return Quantile(probability, value, lower, upper)
+
+
+def _all_die(sets: RiskSet) -> Bools:
+    # Counts of rows are exact where sums of weights are not, so that the curve reaches zero and not 1e-17.
+    return sum_at_risk(sets) == sum_by_time(sets, sets.event.astype(float))
+
+
+def _influence_variance(
+    sets: RiskSet, weights: Floats, cluster: Counts, hazard: Floats, surviving: Floats
+) -> Floats:
+    """Return the (m,) variance of log S(t) as the sum over clusters of squared influence sums.
+
+    A row's influence on -log S(t_j) is w (C_entry - C_j) while it is at risk and w (e / s_i + C_entry - C_i)
+    once it has left, where C sums hazard / surviving and s_i is `surviving` at its time. A cluster's sum is
+    thus a - b C_j, whose a and b change only when one of its rows enters or leaves: the cost is that of a sort.
+    """
+    cumulative = np.cumsum(np.nan_to_num(hazard / surviving))
+    before = np.concatenate(([0.0], cumulative))
+    entered = np.zeros(sets.n, dtype=np.intp) if sets.first is None else sets.first
+    leaving = np.where(sets.event, np.nan_to_num(1 / surviving[sets.group]), 0.0) - cumulative[sets.group]
+    change_a = (np.stack([before[entered], leaving], axis=1) * weights[:, None]).ravel()
+    change_b = np.stack([weights, -weights], axis=1).ravel()
+    when = np.stack([entered, sets.group], axis=1).ravel()
+    who = np.repeat(cluster, 2)
+    if not np.array_equal(cluster, np.arange(sets.n)):
+        order = np.lexsort((when, who))
+        change_a, change_b, when, who = change_a[order], change_b[order], when[order], who[order]
+    a, b = _sums_within(change_a, who), _sums_within(change_b, who)
+    old_a, old_b = a - change_a, b - change_b
+
+    def total(increments: Floats) -> Floats:
+        return np.cumsum(sum_by(when, increments, sets.time.size))
+
+    return np.maximum(
+        total(change_a * (a + old_a))
+        - 2 * cumulative * total(a * b - old_a * old_b)
+        + cumulative**2 * total(change_b * (b + old_b)),
+        0.0,
+    )
+
+
+def _sums_within(values: Floats, labels: Counts) -> Floats:
+    """Return running sums that start again at every new label; equal labels stand together."""
+    sums = np.cumsum(values)
+    starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
+    offsets = np.concatenate(([0.0], sums[starts[1:] - 1]))
+    return sums - np.repeat(offsets, np.diff(np.append(starts, labels.size)))
+
+
+def _log(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    return survival * np.exp(-shift), survival * np.exp(shift)
+
+
+def _plain(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    return survival * (1 - shift), survival * (1 + shift)
+
+
+def _log_log(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    log = np.log(survival)
+    factor = np.exp(-shift / log)
+    return np.exp(log * factor), np.exp(log / factor)
+
+
+def _logit(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    odds, factor = survival / (1 - survival), np.exp(shift / (1 - survival))
+    return odds / (odds + factor), odds * factor / (odds * factor + 1)
+
+
+def _arcsine(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
+    angle, turn = np.arcsin(np.sqrt(survival)), 0.5 * shift * np.sqrt(survival / (1 - survival))
+    return np.sin(np.maximum(angle - turn, 0)) ** 2, np.sin(np.minimum(angle + turn, np.pi / 2)) ** 2
+
+
+_SCALES: dict[str, Callable[[Floats, Floats], tuple[Floats, Floats]]] = {
+    "log": _log, "plain": _plain, "log-log": _log_log, "logit": _logit, "arcsine": _arcsine,
+}  # fmt: skip
+
+
+def _limits(survival: Floats, relative: Floats, interval: str, confidence: float) -> tuple[Floats, Floats]:
+    """Return limits from the standard error of log S(t), which is that of S(t) divided by S(t)."""
+    lower, upper = np.ones_like(survival), np.ones_like(survival)
+    lower[survival == 0] = upper[survival == 0] = np.nan
+    inside = (survival > 0) & (survival < 1)
+    shift = float(ndtri(0.5 + confidence / 2)) * relative[inside]
+    low, high = _SCALES[interval](survival[inside], shift)
+    lower[inside], upper[inside] = np.maximum(low, 0), np.minimum(high, 1)
+    return lower, upper
+
+
+def _check_interval(interval: str, confidence: float) -> None:
+    if interval not in get_args(IntervalType):
+        names = ", ".join(get_args(IntervalType))
+        raise InputError(f"`interval` must be one of {names}; it is {interval!r}.")
+    if not 0 < confidence < 1:
+        raise InputError(f"`confidence` must lie between 0 and 1; it is {confidence}.")
+
+
+def _first_time_below(time: Floats, values: Floats, level: float) -> float:
+    known = ~np.isnan(values)
+    time_known, values = time[known], values[known]
+    reached = np.flatnonzero(values <= level + LEVEL_TOLERANCE)
+    if reached.size == 0:
+        return float("nan")
+    first = float(time_known[reached[0]])
+    if values[reached[0]] < level - LEVEL_TOLERANCE:
+        return first
+    passed = np.flatnonzero(values < level - LEVEL_TOLERANCE)
+    passed = passed[passed > reached[0]]
+    return (first + float(time_known[passed[0]] if passed.size else time[-1])) / 2
