@@ -1,0 +1,319 @@
+"""What a rule of the oncology library is: its arguments, its outcome, its source, and its expression."""
+
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from counterpoise.read.codebook import Column, Kind, Options
+
+ArgumentValue = str | float
+Arguments = Mapping[str, ArgumentValue]
+
+
+class Argument(Options):
+    """What one argument of a rule must be: a column, or a value written in the plan.
+
+    `codes` maps a meaning to its spellings in the data, in lower case and without `prefix` (a pattern).
+    A value that is none of them is an error, never silently missing. `needs` are other arguments that it
+    makes no sense without; `unless` names the argument, and its value, that make this one dispensable.
+    """
+
+    meaning: str
+    takes: Literal["column", "number", "text", "choice"] = "column"
+    kinds: tuple[Kind, ...] = ()
+    required: bool = True
+    default: str | float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: dict[str, str] = Field(default_factory=dict[str, str])
+    codes: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
+    prefix: str = ""
+    needs: tuple[str, ...] = ()
+    unless: dict[str, str] = Field(default_factory=dict[str, str])
+
+    def meaning_of(self, code: str, label: str = "") -> str | None:
+        """Return what a code means, or None; where the code's label is a known spelling, the label decides.
+
+        >>> DERIVED = Argument(meaning="", codes={"none": ("t0",)}, prefix="yp|p")
+        >>> DERIVED.meaning_of("ypT0"), DERIVED.meaning_of("1", "T0"), DERIVED.meaning_of("T0?")
+        ('none', 'none', None)
+        """
+        by_spelling = {spelling: meaning for meaning, spellings in self.codes.items() for spelling in spellings}
+        return by_spelling.get(self._spelling(label), by_spelling.get(self._spelling(code)))
+
+    def _spelling(self, text: str) -> str:
+        text = text.strip().lower()
+        return re.sub(f"^(?:{self.prefix})", "", text) if self.prefix else text
+
+
+class RuleText(Options):
+    """One table of a `rules/*.toml` file: everything of a rule that is not arithmetic."""
+
+    label: str
+    kind: Kind
+    unit: str = ""
+    levels: dict[str, str] = Field(default_factory=dict[str, str])
+    minimum: float | None = None
+    maximum: float | None = None
+    edition: str
+    source: str
+    definition: str
+    cutoffs: dict[str, float] = Field(default_factory=dict[str, float])
+    arguments: dict[str, Argument] = Field(default_factory=dict[str, Argument])
+    arguments_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the expression of a rule may use: its text, its arguments (defaults filled in), the codebook."""
+
+    text: RuleText
+    arguments: Arguments
+    known: Mapping[str, Column]
+
+    def has(self, name: str) -> bool:
+        """Return whether an optional argument was given."""
+        return name in self.arguments
+
+    def column(self, name: str) -> pl.Expr:
+        """Return the column that an argument names."""
+        return pl.col(str(self.arguments[name]))
+
+    def number(self, name: str) -> float:
+        """Return an argument that is a number, or a cut-off of the rule's file."""
+        return float(self.arguments[name] if name in self.arguments else self.text.cutoffs[name])
+
+    def coded(self, name: str) -> pl.Expr:
+        """Return the meaning of each value of a coded column; null where it is missing or 'unknown'."""
+        column = str(self.arguments[name])
+        return _meaning(column, self.text.arguments[name], self.known[column]).replace("unknown", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Values that an argument may not hold: where `condition` is true, `column` is in error."""
+
+    column: str
+    must: str
+    condition: pl.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A rule that makes one column of others.
+
+    `output` describes the new column; for rules whose levels hang on their arguments, `describe` does.
+    `definition` is the sentence of the methods section, with its placeholders; `sentence` fills them.
+    """
+
+    name: str
+    text: RuleText
+    expression: Callable[[Given], pl.Expr]
+    levels_of: Callable[[Given], dict[str, str]] | None = None
+
+    @property
+    def arguments(self) -> Mapping[str, Argument]:
+        """The arguments by name."""
+        return self.text.arguments
+
+    @property
+    def output(self) -> Column:
+        """The new column, as far as it does not hang on the arguments."""
+        text = self.text
+        return Column(
+            kind=text.kind,
+            label=text.label,
+            unit=text.unit,
+            levels=text.levels,
+            minimum=text.minimum,
+            maximum=text.maximum,
+        )
+
+    @property
+    def edition(self) -> str:
+        """The edition of the guideline that the rule follows."""
+        return self.text.edition
+
+    @property
+    def source(self) -> str:
+        """The publication that states the rule."""
+        return self.text.source
+
+    @property
+    def definition(self) -> str:
+        """The sentence for the methods section, its placeholders unfilled."""
+        return self.text.definition
+
+    def compile(self, arguments: Arguments, known: Mapping[str, Column]) -> pl.Expr:
+        """Return the expression of the new column; the arguments must have no `faults`."""
+        return self.expression(self._given(arguments, known))
+
+    def describe(self, arguments: Arguments, known: Mapping[str, Column]) -> Column:
+        """Return the new column as these arguments make it."""
+        if self.levels_of is None:
+            return self.output
+        return self.output.model_copy(update={"levels": self.levels_of(self._given(arguments, known))})
+
+    def sentence(self, arguments: Arguments, known: Mapping[str, Column]) -> str:
+        """Return the definition for the methods section, with these arguments in it."""
+        given = self._given(arguments, known).arguments
+        words: dict[str, ArgumentValue] = dict(self.text.cutoffs)
+        for name, argument in self.arguments.items():
+            words[name] = _words(argument, given.get(name, ""), known)
+        return self.definition.format(**words)
+
+    def faults(self, arguments: Mapping[str, object], known: Mapping[str, Column]) -> list[str]:
+        """Return what is wrong with the arguments, one sentence a fault; columns must all be known."""
+        faults = [_unknown_argument(self, name) for name in arguments if name not in self.arguments]
+        for name, argument in self.arguments.items():
+            if name in arguments:
+                faults.extend(_argument_faults(name, argument, arguments[name], known))
+                missing = [other for other in argument.needs if other not in arguments]
+                faults.extend(f"`{name}` needs `{other}` beside it" for other in missing)
+            elif argument.required and not argument.unless.items() & arguments.items():
+                faults.append(f"rule `{self.name}` needs `{name}` ({argument.meaning})")
+        return faults
+
+    def refusals(self, arguments: Arguments, known: Mapping[str, Column]) -> tuple[Refusal, ...]:
+        """Return the values that stop the rule, argument by argument."""
+        given = self._given(arguments, known)
+        return tuple(
+            refusal
+            for name, argument in self.arguments.items()
+            if argument.takes == "column" and given.has(name)
+            for refusal in _refusals(name, argument, given)
+        )
+
+    def columns(self, arguments: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the columns that the arguments name."""
+        return tuple(
+            str(value)
+            for name, value in arguments.items()
+            if name in self.arguments and self.arguments[name].takes == "column"
+        )
+
+    def _given(self, arguments: Arguments, known: Mapping[str, Column]) -> Given:
+        defaults = {name: a.default for name, a in self.arguments.items() if a.default is not None}
+        return Given(self.text, {**defaults, **arguments}, known)
+
+
+@functools.cache
+def rule_texts(name: str) -> Mapping[str, RuleText]:
+    """Return the rules of `rules/NAME.toml`, with the arguments that they share with others filled in.
+
+    >>> rule_texts("receptors")["clinical_subtype"].arguments.keys()
+    dict_keys(['er', 'pr', 'ihc', 'ish'])
+    """
+    texts: dict[str, RuleText] = {}
+    for rule, content in read_rules(name).items():
+        text = RuleText.model_validate(content)
+        shared = {key: a for other in text.arguments_of for key, a in texts[other].arguments.items()}
+        texts[rule] = text.model_copy(update={"arguments": {**shared, **text.arguments}})
+    return texts
+
+
+def read_rules(name: str) -> dict[str, object]:
+    """Return the content of `rules/NAME.toml`."""
+    folder = resources.files("counterpoise.oncology") / "rules"
+    return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Return a remedy that offers the most alike of `names`, or lists them where none is.
+
+    >>> nearest("agee", ["age", "bed"])
+    'did you mean `age`?'
+    """
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"it is one of {', '.join(names)}"
+
+
+def phrase(label: str) -> str:
+    """Return a column's label as it stands inside a sentence.
+
+    >>> phrase("Date of diagnosis"), phrase("Ki-67"), phrase("HER2")
+    ('date of diagnosis', 'Ki-67', 'HER2')
+    """
+    first = label.split(" ", 1)[0]
+    return label[0].lower() + label[1:] if first.isalpha() and first.istitle() else label
+
+
+def _words(argument: Argument, value: ArgumentValue, known: Mapping[str, Column]) -> ArgumentValue:
+    if argument.takes == "column" and value:
+        return phrase(known[str(value)].label or str(value))
+    return argument.choices.get(str(value), value)
+
+
+def _unknown_argument(derivation: Derivation, name: str) -> str:
+    return f"rule `{derivation.name}` takes no `{name}`; {nearest(name, list(derivation.arguments))}"
+
+
+def _argument_faults(
+    name: str, argument: Argument, value: object, known: Mapping[str, Column]
+) -> list[str]:
+    if argument.takes == "column":
+        return _column_faults(name, argument, value, known)
+    if argument.takes == "number":
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return [f"`{name}` must be a number; it is {value!r}"]
+        limits = _limits(argument)
+        return [f"`{name}` must be {limits}; it is {value:g}"] if _beyond(argument, value) else []
+    if not isinstance(value, str) or not value:
+        return [f"`{name}` must be a text; it is {value!r}"]
+    if argument.takes == "choice" and value not in argument.choices:
+        return [f"`{name}` must be one of {', '.join(map(repr, argument.choices))}; it is {value!r}"]
+    return []
+
+
+def _column_faults(name: str, argument: Argument, value: object, known: Mapping[str, Column]) -> list[str]:
+    if not isinstance(value, str):
+        return [f"`{name}` must name a column; it is {value!r}"]
+    kind = known[value].kind
+    if kind not in argument.kinds:
+        return [f"`{name}` must be a column of kind {' or '.join(argument.kinds)}; `{value}` is of kind {kind}"]
+    return []
+
+
+def _meaning(column: str, argument: Argument, described: Column) -> pl.Expr:
+    text = pl.col(column).cast(pl.String)
+    spelling = text.str.strip_chars().str.to_lowercase()
+    if argument.prefix:
+        spelling = spelling.str.replace(f"^(?:{argument.prefix})", "")
+    by_spelling = {text: meaning for meaning, texts in argument.codes.items() for text in texts}
+    meaning = spelling.replace_strict(by_spelling, default=None, return_dtype=pl.String)
+    by_label = {code: argument.meaning_of(code, label) for code, label in described.levels.items()}
+    by_label = {code: found for code, found in by_label.items() if found is not None}
+    return text.replace_strict(by_label, default=meaning, return_dtype=pl.String) if by_label else meaning
+
+
+def _refusals(name: str, argument: Argument, given: Given) -> list[Refusal]:
+    column = str(given.arguments[name])
+    if argument.codes:
+        unread = pl.col(column).is_not_null() & _meaning(column, argument, given.known[column]).is_null()
+        spellings = ", ".join(spelling for group in argument.codes.values() for spelling in group)
+        return [Refusal(column, f"must be a known {argument.meaning} (in lower case: {spellings})", unread)]
+    value = pl.col(column)
+    outside = [value < argument.minimum] if argument.minimum is not None else []
+    outside += [value > argument.maximum] if argument.maximum is not None else []
+    if not outside:
+        return []
+    return [Refusal(column, f"must be {_limits(argument)}", pl.any_horizontal(outside))]
+
+
+def _beyond(argument: Argument, value: float) -> bool:
+    below = argument.minimum is not None and value < argument.minimum
+    return below or (argument.maximum is not None and value > argument.maximum)
+
+
+def _limits(argument: Argument) -> str:
+    if argument.maximum is None:
+        return f"{argument.minimum:g} or more"
+    return f"{argument.minimum:g} to {argument.maximum:g}"
