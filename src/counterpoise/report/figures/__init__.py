@@ -1,0 +1,45 @@
+"""Every figure of the report: a record says what to draw, a function draws it, and nothing is computed here."""
+
+from counterpoise.report.figures.records import (
+    FigureRecord,
+    FlowBox,
+    FlowFigure,
+    FlowStep,
+    ForestFigure,
+    ForestRow,
+    LoveFigure,
+    LoveSeries,
+    OverlapArm,
+    OverlapFigure,
+    SurvivalFigure,
+    SurvivalLine,
+    SurvivalPanel,
+    ToxicityBar,
+    ToxicityFigure,
+    ToxicityOrgan,
+    ToxicityPanel,
+)
+from counterpoise.report.figures.write import Format, draw, figure_files
+
+__all__ = [
+    "FigureRecord",
+    "FlowBox",
+    "FlowFigure",
+    "FlowStep",
+    "ForestFigure",
+    "ForestRow",
+    "Format",
+    "LoveFigure",
+    "LoveSeries",
+    "OverlapArm",
+    "OverlapFigure",
+    "SurvivalFigure",
+    "SurvivalLine",
+    "SurvivalPanel",
+    "ToxicityBar",
+    "ToxicityFigure",
+    "ToxicityOrgan",
+    "ToxicityPanel",
+    "draw",
+    "figure_files",
+]
