@@ -29,3 +29,10 @@ class Column(Options):
     date_order: DateOrder = "iso"
     minimum: float | None = None
     maximum: float | None = None
+
+
+class InferredColumn(Column):
+    """A column whose kind, or whose levels, were taken from the data because the plan does not declare them.
+
+    Its levels are the codes that occur, so a code that does not occur is no mistake in a rule.
+    """

@@ -28,7 +28,8 @@ class Table:
 
     `frame` holds, beside the columns, `FILE_ROW`: the row of the file (1 is the header) that each came from.
     Types by kind: id, category and text are strings; integer and flag Int64; number Float64; date Date.
-    `columns` describes every column, declared or inferred. `notes` are oddities that did not stop the reading.
+    `columns` describes every column, declared or inferred. `notes` are oddities that did not stop the
+    reading.
     """
 
     frame: pl.DataFrame
