@@ -1,1 +1,45 @@
-"""design."""
+"""The border of the program: tables before it, plain arrays after it."""
+
+from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms, level_indicators
+from counterpoise.design.options import (
+    DoseOptions,
+    ResponseOptions,
+    TableOneOptions,
+    ToxicityOptions,
+    TreatmentOptions,
+)
+from counterpoise.design.study_design import (
+    DAYS_PER_MONTH,
+    Design,
+    Endpoint,
+    Groups,
+    Response,
+    Selection,
+    Treatment,
+    canonical_order,
+    make_design,
+    tie_rank,
+)
+
+__all__ = [
+    "DAYS_PER_MONTH",
+    "Covariate",
+    "Design",
+    "DoseOptions",
+    "Endpoint",
+    "Groups",
+    "Response",
+    "ResponseOptions",
+    "Selection",
+    "TableOneOptions",
+    "Terms",
+    "ToxicityOptions",
+    "Treatment",
+    "TreatmentOptions",
+    "canonical_order",
+    "covariate",
+    "design_terms",
+    "level_indicators",
+    "make_design",
+    "tie_rank",
+]

@@ -1,1 +1,88 @@
-"""estimate."""
+"""From arrays to effects: one record a number, each with its estimand and its variance."""
+
+from counterpoise.estimate.adjustments import Adjustments, adjust
+from counterpoise.estimate.analyse import AnalysisOptions, analyse
+from counterpoise.estimate.analyses import Analyses, GroupHazards
+from counterpoise.estimate.baseline import BaselineRow, BaselineTable, baseline_table
+from counterpoise.estimate.bootstrap import BootstrapEffect, bootstrap_effects
+from counterpoise.estimate.contrasts import (
+    FIXED_WEIGHT_ROBUST,
+    MODEL_BASED,
+    NAIVE,
+    PAIR_ROBUST,
+    Contrast,
+    RateDifference,
+    matched_contrast,
+    rate_difference,
+    unadjusted_contrast,
+    weighted_contrast,
+)
+from counterpoise.estimate.curves import (
+    ArmCurve,
+    CurveComparison,
+    FollowUp,
+    PairwiseTest,
+    arm_curve,
+    compare_curves,
+    follow_up,
+)
+from counterpoise.estimate.hazards import (
+    HazardModel,
+    HazardRatio,
+    HazardTable,
+    hazard_model,
+    hazard_ratio,
+    hazard_table,
+)
+from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.subgroups import (
+    SubgroupAnalysis,
+    SubgroupEffect,
+    SubgroupVariable,
+    subgroup_analysis,
+)
+
+__all__ = [
+    "FIXED_WEIGHT_ROBUST",
+    "MODEL_BASED",
+    "NAIVE",
+    "PAIR_ROBUST",
+    "Adjustments",
+    "Analyses",
+    "AnalysisOptions",
+    "ArmCurve",
+    "BaselineRow",
+    "BaselineTable",
+    "BootstrapEffect",
+    "BootstrapOptions",
+    "Contrast",
+    "CoxOptions",
+    "CurveComparison",
+    "CurveOptions",
+    "FollowUp",
+    "GroupHazards",
+    "HazardModel",
+    "HazardRatio",
+    "HazardTable",
+    "PairwiseTest",
+    "RateDifference",
+    "SubgroupAnalysis",
+    "SubgroupEffect",
+    "SubgroupOptions",
+    "SubgroupVariable",
+    "adjust",
+    "analyse",
+    "arm_curve",
+    "baseline_table",
+    "bootstrap_effects",
+    "compare_curves",
+    "follow_up",
+    "hazard_model",
+    "hazard_ratio",
+    "hazard_table",
+    "matched_contrast",
+    "rate_difference",
+    "subgroup_analysis",
+    "unadjusted_contrast",
+    "weighted_contrast",
+]

@@ -1,1 +1,44 @@
-"""findings."""
+"""What a careful reviewer would say of this study: one rule a function, each reading the results only."""
+
+from collections.abc import Callable, Iterable
+
+from counterpoise.design import Design
+from counterpoise.estimate import Analyses
+from counterpoise.findings.estimands import estimands_differ
+from counterpoise.findings.events_per_variable import events_per_variable, score_size
+from counterpoise.findings.finding import RANK, Finding
+from counterpoise.findings.imbalance import imbalance_left
+from counterpoise.findings.models import follow_up_reach, models_without_answer, patients_left_out
+from counterpoise.findings.proportional_hazards import proportional_hazards
+from counterpoise.findings.response import response_measured_differently
+from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
+from counterpoise.findings.variance import tests_on_either_side, weighted_against_naive
+from counterpoise.findings.weights import extreme_weights
+
+Rule = Callable[[Design, Analyses], Iterable[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    weighted_against_naive,
+    events_per_variable,
+    models_without_answer,
+    response_measured_differently,
+    imbalance_left,
+    extreme_weights,
+    proportional_hazards,
+    subgroups_with_few_events,
+    subgroup_interactions,
+    tests_on_either_side,
+    estimands_differ,
+    score_size,
+    patients_left_out,
+    follow_up_reach,
+)
+
+
+def review(design: Design, analyses: Analyses) -> tuple[Finding, ...]:
+    """Apply every rule, and return the findings with the gravest first."""
+    found = [finding for rule in RULES for finding in rule(design, analyses)]
+    return tuple(sorted(found, key=lambda finding: (RANK[finding.severity], -finding.importance)))
+
+
+__all__ = ["RULES", "Finding", "Rule", "review"]

@@ -1,0 +1,66 @@
+"""The propensity score of a cohort, and the weights and pairs made from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterpoise.balance import (
+    Balance,
+    Matching,
+    MatchOptions,
+    PropensityScore,
+    Weighting,
+    WeightOptions,
+    check_balance,
+    match,
+    propensity,
+    weigh,
+)
+from counterpoise.design import Design, level_indicators, tie_rank
+from counterpoise.kernels.arrays import Counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjustments:
+    """What weighting and matching made of the cohort.
+
+    `rows` index the patients who have every covariate of the score; the `left_out` others take no part.
+    """
+
+    score: PropensityScore
+    weighting: Weighting
+    matching: Matching
+    balance: Balance
+    rows: Counts
+    left_out: int
+
+
+def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed: int) -> Adjustments:
+    """Fit the score to the patients whose covariates are complete, weight and match them, and check the balance."""
+    rows = np.flatnonzero(design.score.complete)
+    treated = design.treatment.received[rows]
+    score = propensity(treated, design.score.x[rows], terms=design.score.labels)
+    weighting = weigh(score, estimand=weights.estimand, stabilised=weights.stabilised, truncate=weights.truncate)
+    matched = match(
+        score,
+        method=matching.method,
+        caliper=matching.caliper,
+        caliper_sd=matching.caliper_sd,
+        order=matching.order,
+        tie_rank=tie_rank([design.ids[row] for row in rows], seed),
+    )
+    columns, names = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
+    return Adjustments(
+        score=score,
+        weighting=weighting,
+        matching=matched,
+        balance=check_balance(
+            np.hstack(columns)[rows],
+            treated,
+            [name for group in names for name in group],
+            weights=weighting.weights,
+            pairs=matched.pair,
+        ),
+        rows=rows,
+        left_out=design.size - rows.size,
+    )

@@ -1,0 +1,44 @@
+"""Everything that was estimated, in one record."""
+
+from dataclasses import dataclass
+
+from counterpoise.estimate.adjustments import Adjustments
+from counterpoise.estimate.baseline import BaselineTable
+from counterpoise.estimate.bootstrap import BootstrapEffect
+from counterpoise.estimate.contrasts import Contrast
+from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
+from counterpoise.estimate.hazards import HazardModel, HazardTable
+from counterpoise.estimate.subgroups import SubgroupAnalysis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupHazards:
+    """The groups of one endpoint against the first of them: alone, and with the covariates."""
+
+    univariable: HazardModel
+    multivariable: HazardModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analyses:
+    """The results of one study; tuples run over the endpoints in the order of the plan.
+
+    `overall` is the curve of all patients, `contrasts` is ordered by endpoint and then by adjustment.
+    """
+
+    baseline: BaselineTable
+    baseline_groups: BaselineTable | None
+    follow_up: FollowUp
+    overall: tuple[ArmCurve, ...]
+    by_treatment: tuple[CurveComparison, ...]
+    by_groups: tuple[CurveComparison, ...]
+    hazards: tuple[HazardTable, ...]
+    group_hazards: tuple[GroupHazards, ...]
+    adjustments: Adjustments | None
+    contrasts: tuple[Contrast, ...]
+    bootstrap: tuple[BootstrapEffect, ...]
+    subgroups: SubgroupAnalysis | None
+
+    def contrast(self, endpoint: str, adjustment: str) -> Contrast:
+        """Return the comparison of one endpoint under one adjustment."""
+        return next(c for c in self.contrasts if (c.endpoint.name, c.adjustment) == (endpoint, adjustment))

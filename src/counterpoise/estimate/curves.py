@@ -1,0 +1,138 @@
+"""Survival curves by arm, with their rates, medians and tests, and the length of follow-up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from counterpoise.design import Endpoint
+from counterpoise.estimate.options import CurveOptions
+from counterpoise.kernels.arrays import Bools, Counts, Floats
+from counterpoise.kernels.log_rank import LogRankTest, log_rank
+from counterpoise.kernels.multiplicity import holm
+from counterpoise.kernels.product_limit import (
+    Quantile,
+    SurvivalAt,
+    SurvivalCurve,
+    kaplan_meier,
+    quantile,
+    reverse_kaplan_meier,
+    survival_at,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmCurve:
+    """The curve of one arm: `size` patients, `events` of them with the event, `rate` at the horizon.
+
+    `weight` is the sum of weights (the number of patients where there are none).
+    """
+
+    label: str
+    size: int
+    events: int
+    weight: float
+    curve: SurvivalCurve
+    rate: SurvivalAt
+    median: Quantile
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseTest:
+    """Log-rank test of two groups among several; `adjusted` is Holm's p value over all pairs."""
+
+    first: str
+    second: str
+    p_value: float
+    adjusted: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveComparison:
+    """The curves of all groups for one endpoint, and the log-rank test between them."""
+
+    endpoint: Endpoint
+    arms: tuple[ArmCurve, ...]
+    test: LogRankTest
+    pairwise: tuple[PairwiseTest, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowUp:
+    """How long the patients were followed, in months.
+
+    `reverse` is the median of the reverse Kaplan-Meier curve (the time to censoring, death being the
+    censoring), `observed_median` the plain median of the observed times, which is shorter.
+    """
+
+    reverse: Quantile
+    observed_median: float
+    minimum: float
+    maximum: float
+    person_years: float
+
+
+def arm_curve(
+    label: str,
+    time: Floats,
+    event: Bools,
+    horizon: float,
+    options: CurveOptions,
+    weights: Floats | None = None,
+) -> ArmCurve:
+    """Estimate the curve of one arm; under weights the intervals rest on the influence-function variance."""
+    curve = kaplan_meier(time, event, weights=weights, interval=options.interval, confidence=options.confidence)
+    return ArmCurve(
+        label=label,
+        size=time.size,
+        events=int(event.sum()),
+        weight=float(time.size if weights is None else weights.sum()),
+        curve=curve,
+        rate=survival_at(curve, [horizon]),
+        median=quantile(curve, 0.5),
+    )
+
+
+def compare_curves(
+    endpoint: Endpoint, codes: Counts, labels: Sequence[str], horizon: float, options: CurveOptions
+) -> CurveComparison:
+    """Draw the curve of each group and test their equality; with more than two groups, pair by pair as well."""
+    arms = tuple(
+        arm_curve(label, endpoint.time[codes == code], endpoint.event[codes == code], horizon, options)
+        for code, label in enumerate(labels)
+    )
+    test = log_rank(endpoint.time, endpoint.event, codes)
+    pairwise = _pairwise(endpoint, codes, labels) if len(labels) > 2 else ()
+    return CurveComparison(endpoint, arms, test, pairwise)
+
+
+def follow_up(endpoint: Endpoint, options: CurveOptions) -> FollowUp:
+    """Measure follow-up on the endpoint whose events are deaths (Schemper and Smith 1996)."""
+    curve = reverse_kaplan_meier(
+        endpoint.time, endpoint.event, interval=options.interval, confidence=options.confidence
+    )
+    time = endpoint.time
+    return FollowUp(
+        quantile(curve, 0.5),
+        float(np.median(time)),
+        float(time.min()),
+        float(time.max()),
+        float(time.sum() / 12),
+    )
+
+
+def _pairwise(endpoint: Endpoint, codes: Counts, labels: Sequence[str]) -> tuple[PairwiseTest, ...]:
+    pairs = list(combinations(range(len(labels)), 2))
+    p_values = np.full(len(pairs), np.nan)
+    for index, pair in enumerate(pairs):
+        rows = np.isin(codes, pair)
+        if endpoint.event[rows].any():
+            p_values[index] = log_rank(endpoint.time[rows], endpoint.event[rows], codes[rows]).p_value
+    adjusted = np.full(len(pairs), np.nan)
+    known = ~np.isnan(p_values)
+    adjusted[known] = holm(p_values[known])
+    return tuple(
+        PairwiseTest(labels[first], labels[second], float(p), float(q))
+        for (first, second), p, q in zip(pairs, p_values, adjusted, strict=True)
+    )

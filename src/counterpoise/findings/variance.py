@@ -1,0 +1,62 @@
+"""P values that hang on the choice of a variance or of a test."""
+
+from collections.abc import Iterable
+
+from counterpoise.design import Design
+from counterpoise.estimate import NAIVE, Analyses, Contrast
+from counterpoise.findings.finding import SIGNIFICANT, Finding
+
+
+def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Finding]:
+    """Show what a variance that takes weights for numbers of patients would have claimed."""
+    weighted = [c for c in analyses.contrasts if c.adjustment == "weighted" and NAIVE in c.others]
+    if not weighted:
+        return
+    values: dict[str, float] = {}
+    phrases: list[str] = []
+    for contrast in weighted:
+        name = contrast.endpoint.name
+        values |= {f"{name}_naive": contrast.others[NAIVE].p_value, f"{name}_robust": contrast.ratio.p_value}
+        phrases.append(f"{contrast.endpoint.short} {{{name}_naive:p}} instead of {{{name}_robust:p}}")
+    flips = [c for c in weighted if c.others[NAIVE].p_value < SIGNIFICANT <= c.ratio.p_value]
+    yield Finding(
+        name="weighted_against_naive",
+        severity="serious" if flips else "note",
+        title="A naive variance would have turned the weighted result significant"
+        if flips
+        else "The weighted P values do not hang on the naive variance",
+        text="With weights taken as numbers of patients, the P values would read: " + "; ".join(phrases) + ".",
+        advice="Quote the robust or the bootstrap interval; a weighted analysis with the naive one claims patients "
+        "who do not exist.",
+        values=values,
+        importance=10 * len(flips),
+    )
+
+
+def tests_on_either_side(design: Design, analyses: Analyses) -> Iterable[Finding]:
+    """Wald's test and the test under the curves can fall on either side of .05."""
+    split = [c for c in analyses.contrasts if _on_either_side(c)]
+    if not split:
+        return
+    values: dict[str, float] = {}
+    phrases: list[str] = []
+    for contrast in split:
+        key = f"{contrast.endpoint.name}_{contrast.adjustment}"
+        values |= {f"{key}_wald": contrast.ratio.p_value, f"{key}_curve": contrast.curve_p}
+        phrases.append(
+            f"{contrast.endpoint.short} {contrast.adjustment}: Wald {{{key}_wald:p}}, {contrast.curve_test} "
+            f"{{{key}_curve:p}}"
+        )
+    yield Finding(
+        name="tests_on_either_side",
+        severity="caution",
+        title="Two valid tests fall on either side of the threshold",
+        text="; ".join(phrases) + ".",
+        advice="Choose the test in advance and print both; the evidence is the same.",
+        values=values,
+        importance=3,
+    )
+
+
+def _on_either_side(contrast: Contrast) -> bool:
+    return (contrast.ratio.p_value < SIGNIFICANT) != (contrast.curve_p < SIGNIFICANT)

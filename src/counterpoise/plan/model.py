@@ -1,0 +1,79 @@
+"""The study plan: every stage's own options, composed."""
+
+from pydantic import Field
+
+from counterpoise.balance import MatchOptions, WeightOptions
+from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
+from counterpoise.design import (
+    DoseOptions,
+    ResponseOptions,
+    TableOneOptions,
+    ToxicityOptions,
+    TreatmentOptions,
+)
+from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.read import Column
+from counterpoise.read.codebook import Options
+
+
+class StudyOptions(Options):
+    """What the study is called, what it asks, and how far it looks."""
+
+    title: str = Field(description="The title of the report.")
+    question: str = Field(default="", description="The question, in one sentence.")
+    setting: str = Field(default="", description="Who was treated, where and when.")
+    banner: str = Field(
+        default="", description="Printed on top of every page, for example that the data are synthetic."
+    )
+    horizon_months: float = Field(default=60, gt=0, description="The time at which survival is quoted.")
+
+
+class DataOptions(Options):
+    """The patient table and its codebook."""
+
+    file: str = Field(description="CSV, Excel, SPSS, Stata or Parquet; relative to the plan's folder.")
+    id: str = Field(description="The column that identifies a patient.")
+    columns: dict[str, Column] = Field(
+        default_factory=dict[str, Column],
+        description="The codebook; a column left out has its kind inferred.",
+    )
+
+
+class BalanceOptions(Options):
+    """The propensity score, and how it is used."""
+
+    covariates: tuple[str, ...] = Field(description="What decided the treatment and also bears on the outcome.")
+    weights: WeightOptions = Field(default_factory=WeightOptions, description="Weighting by the score.")
+    matching: MatchOptions = Field(default_factory=MatchOptions, description="Matching on the score.")
+
+
+class PublishedOptions(Options):
+    """Numbers published elsewhere, to be set beside those of this cohort."""
+
+    file: str = Field(description="A TOML file of rows; relative to the plan's folder.")
+    source: str = Field(description="Where they were published.")
+
+
+class Plan(Options):
+    """A whole study."""
+
+    study: StudyOptions
+    data: DataOptions
+    eligibility: tuple[CriterionOptions, ...] = Field(default=(), description="Rules in the order of their use.")
+    derive: dict[str, DeriveOptions | str] = Field(
+        default_factory=dict[str, DeriveOptions | str],
+        description="New variables, by expression or by named rule.",
+    )
+    treatment: TreatmentOptions
+    follow_up: FollowUpOptions | None = Field(default=None, description="The dates that endpoints are made from.")
+    endpoints: dict[str, EndpointOptions]
+    table_one: TableOneOptions = TableOneOptions()
+    cox: CoxOptions = CoxOptions()
+    curves: CurveOptions = CurveOptions()
+    balance: BalanceOptions | None = Field(default=None, description="Left out: no adjusted comparison is made.")
+    bootstrap: BootstrapOptions = BootstrapOptions()
+    subgroups: SubgroupOptions | None = None
+    toxicity: ToxicityOptions | None = None
+    doses: DoseOptions | None = None
+    response: ResponseOptions | None = None
+    published: PublishedOptions | None = None

@@ -1,0 +1,163 @@
+"""A whole study, from the plan and the table to the findings: one line a stage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from counterpoise.balance import MatchOptions
+from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times
+from counterpoise.design import Covariate, Design, Selection, canonical_order, covariate, make_design
+from counterpoise.errors import InputError, PlanError, Problem, ProblemsError
+from counterpoise.estimate import Analyses, AnalysisOptions, analyse
+from counterpoise.findings import Finding, review
+from counterpoise.oncology import ToxicityRow, tabulate_toxicity
+from counterpoise.plan import Plan, load_plan, name_problems
+from counterpoise.read import Table, check_rule, read_table, table_from_frame
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """A finished study: what went in, who was included, what was estimated, and what a reviewer would say.
+
+    `folder` is where the plan's relative paths start. `doses` are the columns summarised by median and range.
+    """
+
+    plan: Plan
+    folder: Path
+    screened: Table
+    flow: Flow
+    endpoints: tuple[EndpointTimes, ...]
+    design: Design
+    analyses: Analyses
+    doses: tuple[Covariate, ...]
+    toxicity: tuple[ToxicityRow, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cohort:
+    """The included patients, before anything is estimated."""
+
+    screened: Table
+    included: Table
+    flow: Flow
+    endpoints: tuple[EndpointTimes, ...]
+    design: Design
+
+
+def run(plan: Plan | Path | str, table: Any = None, *, progress: Progress | None = None) -> Study:
+    """Carry out a study, from the plan to the findings.
+
+    `plan` is a plan or the path of one; `table` a dataframe (pandas, polars or pyarrow) to be used in place of the
+    plan's file. `progress` is told what is being done and the share of the work done so far. Raises `PlanError` or
+    `DataError` with every problem found, before anything is estimated.
+    """
+    tell = progress or _silent
+    plan, folder = _plan_and_folder(plan)
+    tell("Reading the table", 0.0)
+    cohort = select(plan, read(plan, folder, table))
+    tell("Estimating", 0.1)
+    analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
+    return Study(
+        plan=plan,
+        folder=folder,
+        screened=cohort.screened,
+        flow=cohort.flow,
+        endpoints=cohort.endpoints,
+        design=cohort.design,
+        analyses=analyses,
+        doses=tuple(covariate(cohort.included, name) for name in (plan.doses.columns if plan.doses else ())),
+        toxicity=_toxicity(plan, cohort),
+        findings=review(cohort.design, analyses),
+    )
+
+
+def check(plan: Plan | Path | str, table: Any = None) -> tuple[Problem, ...]:
+    """Return every problem of plan and data, short of estimating; none means that `run` can start."""
+    try:
+        plan, folder = _plan_and_folder(plan)
+        select(plan, read(plan, folder, table))
+    except ProblemsError as error:
+        return error.problems
+    except InputError as error:
+        return (Problem("", str(error)),)
+    return ()
+
+
+def read(plan: Plan, folder: Path, table: Any = None) -> Table:
+    """Read the plan's table, or take the dataframe given, and put its rows into canonical order."""
+    if table is None:
+        typed = read_table(folder / plan.data.file, id_column=plan.data.id, columns=plan.data.columns)
+    else:
+        typed = table_from_frame(table, id_column=plan.data.id, columns=plan.data.columns)
+    return canonical_order(typed)
+
+
+def select(plan: Plan, table: Table) -> Cohort:
+    """Derive, apply the eligibility rules, time the endpoints, and carry the included patients over the border."""
+    derived = _derive(plan, table)
+    included, flow = apply_eligibility(derived, plan.eligibility)
+    timed = endpoint_times(included, plan.follow_up, plan.endpoints)
+    endpoints = tuple(timed[name] for name in plan.endpoints)
+    design = make_design(included, endpoints, plan.treatment, _selection(plan))
+    return Cohort(table, included, flow, endpoints, design)
+
+
+def _derive(plan: Plan, table: Table) -> Table:
+    """Add the derived variables, reporting the problems of names, derivations and rules together."""
+    problems = name_problems(plan, table.columns)
+    try:
+        derived = derive(table, plan.derive)
+    except PlanError as error:
+        raise PlanError([*problems, *error.problems]) from error
+    for position, criterion in enumerate(plan.eligibility, start=1):
+        rule = criterion.keep or criterion.drop or ""
+        found = check_rule(rule, derived.columns)
+        problems += [Problem(f"plan: eligibility {position} ({criterion.name})", p.what, p.remedy) for p in found]
+    if problems:
+        raise PlanError(problems)
+    return derived
+
+
+def _selection(plan: Plan) -> Selection:
+    cox = plan.cox
+    return Selection(
+        baseline=plan.table_one.rows,
+        score=plan.balance.covariates if plan.balance else (),
+        cox=cox.covariates,
+        cox_groups=cox.covariates if cox.group_covariates is None else cox.group_covariates,
+        subgroups=plan.subgroups.by if plan.subgroups else (),
+        response=(plan.response.column, plan.response.examined_by) if plan.response else None,
+    )
+
+
+def _options(plan: Plan) -> AnalysisOptions:
+    return AnalysisOptions(
+        horizon=plan.study.horizon_months,
+        cox=plan.cox,
+        curves=plan.curves,
+        weights=plan.balance.weights if plan.balance else None,
+        matching=plan.balance.matching if plan.balance else MatchOptions(),
+        bootstrap=plan.bootstrap,
+        subgroups=plan.subgroups,
+    )
+
+
+def _toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicityRow, ...]:
+    if plan.toxicity is None:
+        return ()
+    items = {"acute": plan.toxicity.acute, "late": plan.toxicity.late}
+    return tabulate_toxicity(cohort.included, items, plan.treatment.column, cohort.design.treatment.labels)
+
+
+def _plan_and_folder(plan: Plan | Path | str) -> tuple[Plan, Path]:
+    if isinstance(plan, Plan):
+        return plan, Path()
+    return load_plan(plan), Path(plan).resolve().parent
+
+
+def _silent(step: str, share: float) -> None:
+    """Tell nobody."""
