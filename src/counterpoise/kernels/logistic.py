@@ -1,0 +1,235 @@
+"""Logistic regression by damped Newton, with a verdict on separation, and the c-statistic."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Bools, Counts, Floats, as_binary, as_matrix, as_vector, as_weights
+from counterpoise.kernels.verdict import Verdict
+
+BLOCK = 16_384
+"""Rows per block: sums are cut by the number of rows alone, so that they are the same on every machine."""
+
+SETTLED = 1e-8
+"""Largest relative change of a linear predictor in the last step; the error after it is about its square."""
+
+COLLINEAR = 1e-11
+"""Share of a column's variance, left after the columns before it, below which it counts as their combination."""
+
+CONSTANT = 1e-12
+"""Range of a column, relative to its largest value, below which it counts as constant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogisticFit:
+    """Maximum-likelihood logistic regression of a treatment on q columns.
+
+    `coefficients` (q + 1,) has the intercept first, `covariance` (q + 1, q + 1) is the inverse information,
+    `probability` and `linear_predictor` are (n,). Where the verdict is not CONVERGED all of them are NaN, and
+    `at_fault` lists the columns of x to which the verdict points: those that are constant or combinations of
+    columns before them, or those along which the coefficients grow without bound.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    probability: Floats
+    linear_predictor: Floats
+    log_likelihood: float
+    deviance: float
+    iterations: int
+    verdict: Verdict
+    at_fault: Counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """The likelihood at one coefficient vector: value, gradient (q,) and information (q, q)."""
+
+    coefficients: Floats
+    predictor: Floats
+    log_likelihood: float
+    gradient: Floats
+    information: Floats
+
+
+def logistic(
+    treatment: ArrayLike, x: ArrayLike, *, weights: ArrayLike | None = None, max_steps: int = 60
+) -> LogisticFit:
+    """Fit P(treated) = 1 / (1 + exp(-(b0 + x b))) by maximum likelihood; x has no intercept column.
+
+    `weights` are case weights: a row of weight 2 counts as two rows. Separated data have no maximum: the verdict
+    is then SEPARATED, complete or quasi-complete alike, and no number is given. It rests on a certificate, not on
+    the size of a coefficient: a direction was found along which no row's probability moves the wrong way (by more
+    than 1e-8 on the logit scale) while some row's keeps moving the right way.
+
+    >>> fit = logistic([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
+    >>> fit.verdict.value, np.round(fit.probability, 3).tolist()
+    ('converged', [0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    >>> logistic([0, 0, 1, 1], [1, 2, 3, 4]).verdict
+    <Verdict.SEPARATED: 'separated'>
+
+    Raises `InputError` where x or the weights are not finite, or where one arm is empty.
+
+    Source: Albert and Anderson, Biometrika 1984;71:1-10, for when the maximum exists.
+    """
+    treated = as_binary("treatment", treatment)
+    require_both_arms(treated)
+    columns = as_matrix("x", x, rows=treated.size)
+    case_weights = as_weights("weights", weights, treated.size)
+    centre, scale = centre_and_scale(columns)
+    redundant = dependent_columns(columns, centre, scale)
+    if redundant.size:
+        return _no_answer(columns.shape, Verdict.COLLINEAR, redundant, 0)
+    design = np.column_stack([np.ones(treated.size), (columns - centre) / scale])
+    return _climb(design, np.where(treated, 1.0, -1.0), case_weights, back_transform(centre, scale), max_steps)
+
+
+def c_statistic(treatment: ArrayLike, score: ArrayLike) -> float:
+    """Return the chance that a treated row scores above a control, ties counting one half (the area under the ROC).
+
+    >>> c_statistic([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
+    0.875
+    """
+    treated = as_binary("treatment", treatment)
+    require_both_arms(treated)
+    values = as_vector("score", score, treated.size)
+    _, position, count = np.unique(values, return_inverse=True, return_counts=True)
+    controls = np.bincount(position[~treated], minlength=count.size)
+    below = np.cumsum(controls) - controls
+    wins = below[position[treated]] + controls[position[treated]] / 2
+    return float(wins.mean() / np.count_nonzero(~treated))
+
+
+def require_both_arms(treated: Bools) -> None:
+    """Raise `InputError` unless there is at least one treated row and at least one control."""
+    if treated.size == 0 or treated.all() or not treated.any():
+        count = int(treated.sum())
+        raise InputError(f"`treatment` must hold treated and control rows; {count} of {treated.size} are treated.")
+
+
+def centre_and_scale(columns: Floats) -> tuple[Floats, Floats]:
+    """Return the mean and standard deviation of each column, 1 in place of a deviation of zero."""
+    centre = columns.mean(axis=0)
+    scale = np.sqrt(np.maximum(np.square(columns - centre).mean(axis=0), 0.0))
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    constant = np.ptp(columns, axis=0) <= CONSTANT * largest
+    return centre, np.where(constant | (scale == 0.0), 1.0, scale)
+
+
+def dependent_columns(columns: Floats, centre: Floats, scale: Floats) -> Counts:
+    """Return the indices of columns that are constant or a linear combination of earlier ones (and a constant).
+
+    >>> x = np.array([[1.0, 5, 2], [2, 5, 4], [4, 5, 8], [3, 5, 6]])
+    >>> dependent_columns(x, *centre_and_scale(x))
+    array([1, 2])
+    """
+    rows, width = columns.shape
+    correlation = np.zeros((width, width))
+    for start in range(0, rows, BLOCK):
+        part = (columns[start : start + BLOCK] - centre) / scale
+        correlation += part.T @ part
+    correlation /= max(rows, 1)
+    factor = np.zeros((width, width))
+    kept: list[int] = []
+    redundant: list[int] = []
+    for j in range(width):
+        for i in kept:
+            factor[j, i] = (correlation[j, i] - factor[j, :i] @ factor[i, :i]) / factor[i, i]
+        left = correlation[j, j] - factor[j] @ factor[j]
+        if left <= COLLINEAR:
+            redundant.append(j)
+            factor[j] = 0.0
+        else:
+            factor[j, j] = np.sqrt(left)
+            kept.append(j)
+    return np.array(redundant, dtype=int)
+
+
+def back_transform(centre: Floats, scale: Floats) -> Floats:
+    """Return the matrix that takes coefficients of standardised columns, intercept first, to those of x."""
+    matrix = np.diag(np.concatenate([[1.0], 1.0 / scale]))
+    matrix[0, 1:] = -centre / scale
+    return matrix
+
+
+def _climb(design: Floats, sign: Floats, weights: Floats, back: Floats, max_steps: int) -> LogisticFit:
+    """Newton's method with step halving from zero, until it settles or is proved to have nowhere to settle."""
+    shape = (design.shape[0], design.shape[1] - 1)
+    here = _evaluate(design, sign, weights, np.zeros(design.shape[1]))
+    for step in range(1, max_steps + 1):
+        try:
+            move = np.linalg.solve(here.information, here.gradient)
+        except np.linalg.LinAlgError:
+            break
+        shift = design @ move
+        if np.all(np.abs(shift) <= SETTLED * (1.0 + np.abs(here.predictor))):
+            return _answer(_evaluate(design, sign, weights, here.coefficients + move), back, step)
+        if _separates(sign * shift, here.predictor):
+            at_fault = np.flatnonzero(np.abs(move[1:]) > 1e-6 * np.abs(move).max())
+            return _no_answer(shape, Verdict.SEPARATED, at_fault, step)
+        there = _evaluate(design, sign, weights, here.coefficients + move)
+        while there.log_likelihood < here.log_likelihood - 1e-12 * abs(here.log_likelihood):
+            move = move / 2
+            there = _evaluate(design, sign, weights, here.coefficients + move)
+        here = there
+    return _no_answer(shape, Verdict.MAX_STEPS, np.array([], dtype=int), max_steps)
+
+
+def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Floats) -> _Point:
+    width = design.shape[1]
+    predictor = design @ coefficients
+    log_likelihood = 0.0
+    gradient, information = np.zeros(width), np.zeros((width, width))
+    for start in range(0, sign.size, BLOCK):
+        rows = slice(start, start + BLOCK)
+        part, case = design[rows], weights[rows]
+        miss, log_hit = miss_and_log_hit(sign[rows] * predictor[rows])
+        log_likelihood += float(case @ log_hit)
+        gradient += (case * sign[rows] * miss) @ part
+        information += (part * (case * miss * (1.0 - miss))[:, None]).T @ part
+    return _Point(coefficients, predictor, log_likelihood, gradient, information)
+
+
+def miss_and_log_hit(agreement: Floats) -> tuple[Floats, Floats]:
+    """Return 1 - p and log p, where p = 1 / (1 + exp(-agreement)), without loss of digits at either end."""
+    tail = np.exp(-np.abs(agreement))
+    miss = np.where(agreement >= 0, tail, 1.0) / (1.0 + tail)
+    return miss, np.minimum(agreement, 0.0) - np.log1p(tail)
+
+
+def _separates(agreement: Floats, predictor: Floats) -> bool:
+    """Whether a step moves no row the wrong way, and some row the right way by more than a settling step would."""
+    growing = agreement >= np.maximum(0.5, np.abs(predictor) / 100.0)
+    return bool(agreement.min() >= -SETTLED and growing.any())
+
+
+def _answer(point: _Point, back: Floats, steps: int) -> LogisticFit:
+    tail = np.exp(-np.abs(point.predictor))
+    return LogisticFit(
+        coefficients=back @ point.coefficients,
+        covariance=back @ np.linalg.inv(point.information) @ back.T,
+        probability=np.where(point.predictor >= 0, 1.0, tail) / (1.0 + tail),
+        linear_predictor=point.predictor,
+        log_likelihood=point.log_likelihood,
+        deviance=-2.0 * point.log_likelihood,
+        iterations=steps,
+        verdict=Verdict.CONVERGED,
+        at_fault=np.array([], dtype=int),
+    )
+
+
+def _no_answer(shape: tuple[int, ...], verdict: Verdict, at_fault: Counts, steps: int) -> LogisticFit:
+    rows, width = shape[0], shape[1] + 1
+    return LogisticFit(
+        coefficients=np.full(width, np.nan),
+        covariance=np.full((width, width), np.nan),
+        probability=np.full(rows, np.nan),
+        linear_predictor=np.full(rows, np.nan),
+        log_likelihood=np.nan,
+        deviance=np.nan,
+        iterations=steps,
+        verdict=verdict,
+        at_fault=at_fault,
+    )

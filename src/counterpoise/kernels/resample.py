@@ -1,0 +1,319 @@
+"""The bootstrap in blocks: score, treatment hazard ratio and survival refitted for many weightings at once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Bools, Floats, as_binary, as_floats, as_matrix, as_vector, require
+from counterpoise.kernels.logistic import (
+    back_transform,
+    centre_and_scale,
+    dependent_columns,
+    miss_and_log_hit,
+    require_both_arms,
+)
+from counterpoise.kernels.risk_set import RiskSet, risk_set
+
+BLOCK = 64
+"""Replicates per block: enough to keep the matrix products busy, few enough to stay in cache."""
+
+SETTLED = 1e-9
+"""Largest relative change in the last step; the error after it is about its square."""
+
+MAX_STEPS = 40
+
+LARGEST_LOG_HAZARD_RATIO = 20.0
+"""Beyond it a hazard ratio, 5e8, is infinite: all events of the replicate lie in one arm."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchedScore:
+    """Logistic regressions under b weightings: `coefficients` (b, q + 1), intercept first, `probability` (b, n).
+
+    `converged` (b,) tells which replicates have an answer; the rows of the others are NaN.
+    """
+
+    coefficients: Floats
+    probability: Floats
+    converged: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchedHazard:
+    """Cox regressions on treatment alone under b weightings: `log_hazard_ratio` (b,).
+
+    `converged` (b,) tells which replicates have an answer; the others are NaN.
+    """
+
+    log_hazard_ratio: Floats
+    converged: Bools
+
+
+def fractional_weights(replicates: int, n: int, seed: int) -> Floats:
+    """Draw (b, n) random weights, standard exponentials scaled to sum to n in every replicate.
+
+    All weights are positive, so no replicate loses an arm, a level or its events, and what the full sample can
+    fit every replicate can. The same seed gives the same weights.
+
+    >>> weights = fractional_weights(2, 4, seed=1)
+    >>> weights.shape, weights.sum(axis=1).round(12).tolist()
+    ((2, 4), [4.0, 4.0])
+
+    Source: Xu, Gotwalt, Hong, King and Meeker, Am Stat 2020;74:345-358.
+    """
+    if replicates < 1 or n < 1:
+        raise InputError(f"`replicates` and `n` must be at least 1; they are {replicates} and {n}.")
+    draws = np.random.default_rng(seed).standard_exponential((replicates, n))
+    return draws * (n / draws.sum(axis=1, keepdims=True))
+
+
+def batched_logistic(
+    treatment: ArrayLike, x: ArrayLike, case_weights: ArrayLike, start: ArrayLike | None = None
+) -> BatchedScore:
+    """Fit the logistic regression of `logistic` under each row of `case_weights` (b, n), which may hold zeros.
+
+    `start` (q + 1,) is where every replicate begins, best the fit of the full sample; zeros if it is None. Newton
+    steps are halved, replicate by replicate, while they lower that replicate's likelihood; one that has not
+    settled after 40 steps, as when its rows of positive weight are separated, is marked, not dropped.
+
+    >>> fit = batched_logistic([0, 1, 0, 1], [1, 1, 2, 2], np.ones((2, 4)))
+    >>> fit.probability.round(6).tolist()[0], fit.converged.tolist()
+    ([0.5, 0.5, 0.5, 0.5], [True, True])
+    """
+    treated = as_binary("treatment", treatment)
+    require_both_arms(treated)
+    columns = as_matrix("x", x, rows=treated.size)
+    weights = _as_batch("case_weights", case_weights, treated.size)
+    centre, scale = centre_and_scale(columns)
+    if dependent_columns(columns, centre, scale).size:
+        raise InputError("`x` must have columns that are neither constant nor combinations of others.")
+    design = np.column_stack([np.ones(treated.size), (columns - centre) / scale])
+    back = back_transform(centre, scale)
+    first = np.zeros(design.shape[1])
+    if start is not None:
+        first = np.linalg.solve(back, as_vector("start", start, design.shape[1]))
+    problem = _Logistic(design, np.where(treated, 1.0, -1.0))
+    coefficients = np.empty((weights.shape[0], design.shape[1]))
+    converged = np.empty(weights.shape[0], dtype=bool)
+    for begin in range(0, weights.shape[0], BLOCK):
+        rows = slice(begin, begin + BLOCK)
+        coefficients[rows], converged[rows] = problem.fit(weights[rows], first)
+    coefficients[~converged] = np.nan
+    probability, _ = miss_and_log_hit(-(coefficients @ design.T))
+    return BatchedScore(coefficients @ back.T, probability, converged)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """Replicates under way: coefficients (b, q + 1), log likelihood (b,) and, by row (b, n), two more.
+
+    `agreement` is the predictor with its sign turned so that positive means the treatment that was given,
+    `miss` the fitted chance of the other treatment.
+    """
+
+    coefficients: Floats
+    agreement: Floats
+    value: Floats
+    miss: Floats
+
+
+class _Logistic:
+    """A logistic regression whose rows are fixed and whose case weights change from replicate to replicate."""
+
+    def __init__(self, design: Floats, sign: Floats) -> None:
+        width = design.shape[1]
+        upper = np.triu_indices(width)
+        place = np.zeros((width, width), dtype=int)
+        place[upper] = np.arange(upper[0].size)
+        self._unpack = np.maximum(place, place.T)
+        self._signed = design * sign[:, None]
+        self._products = design[:, upper[0]] * design[:, upper[1]]
+
+    def fit(self, weights: Floats, start: Floats) -> tuple[Floats, Bools]:
+        """Return coefficients (b, q + 1) and which replicates settled, by Newton's method with step halving."""
+        state = self._at(weights, np.tile(start, (weights.shape[0], 1)))
+        settled = np.zeros(weights.shape[0], dtype=bool)
+        singular = settled.copy()
+        for _ in range(MAX_STEPS):
+            slope = weights * state.miss
+            information = (slope * (1.0 - state.miss)) @ self._products
+            move, failed = _solve(information[:, self._unpack], slope @ self._signed)
+            singular |= failed & ~settled
+            move[settled | singular] = 0.0
+            shift = move @ self._signed.T
+            settled |= (np.abs(shift) <= SETTLED * (1.0 + np.abs(state.agreement))).all(axis=1)
+            state = self._step(weights, state, move)
+            if settled.all():
+                break
+        return state.coefficients, settled & ~singular
+
+    def _at(self, weights: Floats, coefficients: Floats) -> _State:
+        agreement = coefficients @ self._signed.T
+        miss, log_hit = miss_and_log_hit(agreement)
+        return _State(coefficients, agreement, np.einsum("ij,ij->i", weights, log_hit), miss)
+
+    def _step(self, weights: Floats, here: _State, move: Floats) -> _State:
+        """Take each replicate's step, halved until it does not lower that replicate's log likelihood."""
+        floor = here.value - 1e-12 * np.abs(here.value)
+        there = self._at(weights, here.coefficients + move)
+        for _ in range(MAX_STEPS):
+            lower = ~(there.value >= floor)
+            if not lower.any():
+                break
+            move = np.where(lower[:, None], move / 2.0, move)
+            there = self._at(weights, here.coefficients + move)
+        return there
+
+
+def _solve(matrices: Floats, vectors: Floats) -> tuple[Floats, Bools]:
+    """Solve b systems (b, k, k) at once; a singular one gives zeros and is marked."""
+    try:
+        return np.linalg.solve(matrices, vectors[..., None])[..., 0], np.zeros(vectors.shape[0], dtype=bool)
+    except np.linalg.LinAlgError:
+        singular = np.linalg.matrix_rank(matrices, hermitian=True) < vectors.shape[1]
+        safe = np.where(singular[:, None, None], np.eye(vectors.shape[1]), matrices)
+        solution = np.linalg.solve(safe, vectors[..., None])[..., 0]
+        return np.where(singular[:, None], 0.0, solution), singular
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Deaths:
+    """What a Cox regression on treatment needs of b weightings, one column for each of the D events.
+
+    With r the hazard ratio, the sum at risk at an event is `control` + r `treated`, after Efron's subtraction;
+    `weight` is the mean weight of the deaths tied with it. All are (b, D); `observed` (b,) is the weighted
+    number of events among the treated.
+    """
+
+    control: Floats
+    treated: Floats
+    weight: Floats
+    observed: Floats
+
+
+def batched_treatment_cox(
+    time: ArrayLike,
+    event: ArrayLike,
+    treatment: ArrayLike,
+    weights: ArrayLike,
+    *,
+    ties: Literal["efron", "breslow"] = "efron",
+) -> BatchedHazard:
+    """Fit the Cox regression on treatment alone under each row of `weights` (b, n), which may hold zeros.
+
+    Tied deaths take the mean weight of their tied set (Therneau's weighted Efron), as in `cox`. The score falls
+    as the coefficient rises, so each replicate's root is kept between bounds and a Newton step that would leave
+    them is replaced by their middle. Where all events of a replicate lie in one arm, or nobody of one arm is at
+    risk at any event, there is no finite root, and the replicate is marked as not converged.
+
+    >>> fit = batched_treatment_cox([1, 2, 3, 4], [1, 1, 1, 1], [0, 1, 1, 0], np.ones((1, 4)))
+    >>> np.exp(fit.log_hazard_ratio).round(6).tolist(), fit.converged.tolist()
+    ([1.618034], [True])
+
+    Raises `InputError` where a time or weight is negative or not finite, an arm is empty, or there is no event.
+    """
+    sets = risk_set(time, event)
+    treated = as_binary("treatment", treatment, sets.n)
+    require_both_arms(treated)
+    batch = _as_batch("weights", weights, sets.n)
+    if ties not in ("efron", "breslow"):
+        raise InputError(f"`ties` must be efron or breslow; it is {ties!r}.")
+    if not sets.event.any():
+        raise InputError("`event` must hold at least one event; it has none.")
+    ratio = np.empty(batch.shape[0])
+    for begin in range(0, batch.shape[0], BLOCK):
+        rows = slice(begin, begin + BLOCK)
+        ratio[rows] = _roots(_deaths(sets, treated, batch[rows], efron=ties == "efron"))
+    return BatchedHazard(ratio, np.isfinite(ratio))
+
+
+def _deaths(sets: RiskSet, treated: Bools, weights: Floats, *, efron: bool) -> _Deaths:
+    """Lay out the events in order of time, with the weight at risk by arm at each."""
+    order, event = sets.order, sets.event[sets.order]
+    arm, ordered = treated[order], weights[:, order]
+    group = sets.group[order][event]
+    first = np.searchsorted(group, group, side="left")
+    count = np.searchsorted(group, group, side="right") - first
+    fraction = (np.arange(group.size) - first) / count if efron else np.zeros(group.size)
+    starts, inverse = np.unique(first, return_inverse=True)
+    dying = ordered[:, event]
+    tied_treated = np.add.reduceat(dying * arm[event], starts, axis=1)[:, inverse]
+    tied = np.add.reduceat(dying, starts, axis=1)[:, inverse]
+    begin = sets.start[group]
+    return _Deaths(
+        control=_suffix_sum(ordered * ~arm)[:, begin] - fraction * (tied - tied_treated),
+        treated=_suffix_sum(ordered * arm)[:, begin] - fraction * tied_treated,
+        weight=tied / count,
+        observed=(dying * arm[event]).sum(axis=1),
+    )
+
+
+def _suffix_sum(values: Floats) -> Floats:
+    return np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
+
+
+def _roots(deaths: _Deaths) -> Floats:
+    """Solve observed = expected for the log hazard ratio of every replicate; NaN where there is no finite root."""
+    batch = deaths.observed.size
+    low, high = np.full(batch, -LARGEST_LOG_HAZARD_RATIO), np.full(batch, LARGEST_LOG_HAZARD_RATIO)
+    beta, settled = np.zeros(batch), np.zeros(batch, dtype=bool)
+    bracketed = (_score(deaths, low)[0] > 0) & (_score(deaths, high)[0] < 0)
+    for _ in range(4 * MAX_STEPS):
+        score, information = _score(deaths, beta)
+        low = np.where(score > 0, np.maximum(low, beta), low)
+        high = np.where(score < 0, np.minimum(high, beta), high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            target = beta + score / information
+        inside = (target >= low) & (target <= high)
+        target = np.where(inside, target, (low + high) / 2.0)
+        small = np.abs(target - beta) <= SETTLED * (1.0 + np.abs(beta))
+        beta = np.where(settled, beta, target)
+        settled |= small
+        if settled[bracketed].all():
+            break
+    return np.where(bracketed & settled, beta, np.nan)
+
+
+def _score(deaths: _Deaths, beta: Floats) -> tuple[Floats, Floats]:
+    """Return observed less expected weighted events of the treated (b,), and the information (b,)."""
+    at_risk = deaths.treated * np.exp(beta)[:, None]
+    total = at_risk + deaths.control
+    # An event of weight zero may have nobody of positive weight at risk.
+    share = np.divide(at_risk, total, out=np.zeros_like(total), where=total > 0)
+    expected = deaths.weight * share
+    return deaths.observed - expected.sum(axis=1), (expected * (1.0 - share)).sum(axis=1)
+
+
+def batched_survival(time: ArrayLike, event: ArrayLike, weights: ArrayLike, at: float) -> Floats:
+    """Return the weighted Kaplan-Meier estimate (b,) at time `at` under each row of `weights` (b, n).
+
+    One arm at a time. Beyond the last observed time it is NaN, unless the curve has reached zero. A replicate
+    whose rows still at risk all weigh zero keeps the estimate that it had.
+
+    >>> batched_survival([1, 2, 3], [1, 0, 1], [[1, 1, 1], [2, 1, 1]], at=2.5).round(4)
+    array([0.6667, 0.5   ])
+    """
+    sets = risk_set(time, event)
+    batch = _as_batch("weights", weights, sets.n)
+    if not np.isfinite(at):
+        raise InputError(f"`at` must be finite; it is {at}.")
+    early = sets.event_groups[sets.time[sets.event_groups] <= at * (1.0 + 1e-9)]
+    ordered = batch[:, sets.order]
+    at_risk = _suffix_sum(ordered)[:, sets.start[early]]
+    events = np.add.reduceat(ordered * sets.event[sets.order], sets.start, axis=1)[:, early]
+    hazard = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+    survival = np.maximum(1.0 - hazard, 0.0).prod(axis=1)
+    return np.where(survival > 0, survival, 0.0) if at <= sets.time[-1] else np.where(survival > 0, np.nan, 0.0)
+
+
+def _as_batch(name: str, values: ArrayLike, size: int) -> Floats:
+    """Return `values` as a finite non-negative (b, size) array; a vector becomes one replicate."""
+    batch = np.atleast_2d(as_floats(name, values))
+    if batch.ndim != 2 or batch.shape[1] != size:
+        raise InputError(f"`{name}` must have shape (replicates, {size}); its shape is {batch.shape}.")
+    require(np.isfinite(batch) & (batch >= 0), f"`{name}` must be finite and non-negative")
+    require(batch.sum(axis=1) > 0, f"`{name}` must hold a positive weight in every replicate")
+    return batch
