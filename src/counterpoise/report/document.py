@@ -193,27 +193,41 @@ def column_count(table: Table) -> int:
 def alignment(table: Table) -> tuple[Align, ...]:
     """Return the alignment of each column: as the table says, else the first left and the others centred."""
     columns = column_count(table)
-    default: list[Align] = ["left"] + ["center"] * (columns - 1)
+    default = tuple[Align, ...](("left" if column == 0 else "center") for column in range(columns))
     return (*table.align, *default[len(table.align) :])[:columns]
+
+
+def drawing(figures: Mapping[str, Mapping[str, bytes]], name: str, file_format: str) -> bytes:
+    """Return the drawing of the figure `name` in one format, or raise `InputError` saying what there is.
+
+    >>> drawing({"flow": {"svg": b"<svg/>"}}, "flow", "svg")
+    b'<svg/>'
+    """
+    drawn = figures.get(name, {})
+    if file_format not in drawn:
+        held = ", ".join(drawn) or "nothing"
+        raise InputError(f"The figure `{name}` must be drawn as {file_format}; there is {held}.")
+    return drawn[file_format]
 
 
 def check_document(document: Document) -> None:
     """Raise `InputError` unless names are unique, references lead somewhere and every row is full."""
     label = labels(document)
-    captioned = [block for block in document.blocks if isinstance(block, Table | Figure)]
-    if len(label) < len(captioned):
-        names = [block.name for block in captioned]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise InputError(f"Tables and figures must have names of their own; used twice: {', '.join(twice)}.")
+    _check_names("Tables and figures", [b.name for b in document.blocks if isinstance(b, Table | Figure)])
+    _check_names("Headings", [block.anchor for block in document.blocks if isinstance(block, Heading)])
     for parts in _all_parts(document):
         for part in parts:
             if isinstance(part, Reference) and part.name not in label:
-                raise InputError(
-                    f"A reference must name a table or figure of the document; {part.name!r} does not."
-                )
+                raise InputError(f"A reference must name a table or figure of the document; {part.name!r} does not.")
     for table in document.blocks:
         if isinstance(table, Table):
             _check_rows(table)
+
+
+def _check_names(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{what} must have names of their own; used twice: {', '.join(twice)}.")
 
 
 def _check_rows(table: Table) -> None:
