@@ -1,5 +1,6 @@
 """How every figure looks: sizes in millimetres, one font, one palette, and a sheet to place things on."""
 
+import re
 import threading
 import warnings
 from collections.abc import Generator, Sequence
@@ -131,12 +132,14 @@ def text_width(text: str, size: float = BODY, *, bold: bool = False) -> float:
 def wrap(text: str, width: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:
     """Break text into lines of at most `width` millimetres, between words, or inside a word that is longer.
 
+    "P = .04" and "n = 79" are never torn apart.
+
     >>> wrap("Clinically metastatic internal mammary node", 40)
     ('Clinically metastatic internal', 'mammary node')
     """
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in re.sub(r" ([=<>≤≥]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text.strip()).split(" "):
         longer = f"{line} {word}" if line else word
         if text_width(longer, size, bold=bold) <= width:
             line = longer
@@ -150,6 +153,22 @@ def wrap(text: str, width: float, size: float = BODY, *, bold: bool = False) -> 
                 line = ""
             line += letter
     return (*lines, line) if line or not lines else tuple(lines)
+
+
+def key_places(labels: Sequence[str], width: float, sample: float) -> tuple[tuple[float, float], ...]:
+    """Return where each key of a legend starts, (x, y) in millimetres, filling rows of that width.
+
+    Each key is a sample of `sample` millimetres, a gap of 1.5 and the label.
+    """
+    places: list[tuple[float, float]] = []
+    x = y = 0.0
+    for label in labels:
+        needed = sample + 1.5 + text_width(label)
+        if x > 0 and x + needed > width:
+            x, y = 0.0, y + PITCH + 0.4
+        places.append((x, y))
+        x += needed + 5.0
+    return tuple(places)
 
 
 @dataclass(frozen=True, slots=True)

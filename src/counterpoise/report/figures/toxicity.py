@@ -1,0 +1,155 @@
+"""Toxicity by grade: stacked bars for each organ and arm, one panel a phase."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from counterpoise.report.figures.records import ToxicityBar, ToxicityFigure, ToxicityPanel
+from counterpoise.report.figures.style import (
+    DOUBLE,
+    GRADES,
+    INK,
+    LETTER,
+    SINGLE,
+    SMALL,
+    TITLE,
+    Sheet,
+    key_places,
+    text_width,
+    wrap,
+)
+
+_BAR = 3.0  # mm, height of a bar
+_LINE = 2.9  # mm between the lines of a label
+_BETWEEN = 2.4  # mm between two organs
+_LABEL = 30.0  # mm, widest label before it is wrapped
+_KEY = 3.5  # mm, width of a legend key
+_HEAD, _FOOT = 7.0, 9.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Panels side by side, or one below the other where labels are long; millimetres."""
+
+    columns: int
+    width: float
+    organ_width: float
+    arm_width: float
+    top: float
+
+    @property
+    def left(self) -> float:
+        return 0.5 + self.organ_width + 2.5 + self.arm_width + 1.5
+
+
+def draw_toxicity(record: ToxicityFigure) -> Figure:
+    """Draw bars whose length is the share of patients with any drawn grade, split by grade.
+
+    All panels share one scale; a part prints its label where it is wide enough, the total stands at the end.
+    """
+    layout = _lay_out(record)
+    legend = max(y for _, y in key_places(record.grades, DOUBLE, _KEY)) + 5.5
+    rows = [record.panels[start : start + layout.columns] for start in range(0, len(record.panels), layout.columns)]
+    heights = [_HEAD + max(_height(panel, layout) for panel in row) + _FOOT for row in rows]
+    columns = min(layout.columns, len(record.panels))
+    sheet = Sheet.of(columns * layout.width + 5.0 * (columns - 1), legend + sum(heights))
+    _legend(sheet, record)
+    y, index = legend, 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, panel in enumerate(row):
+            letter = "ABCDEFGH"[index % 8] if len(record.panels) > 1 else ""
+            _panel(sheet, record, panel, layout, (column * (layout.width + 5.0), y), letter)
+            index += 1
+        y += height
+    return sheet.figure
+
+
+def _lay_out(record: ToxicityFigure) -> _Layout:
+    organs = [organ for panel in record.panels for organ in panel.organs]
+    organ_width = min(max((text_width(organ.organ) for organ in organs), default=0.0), _LABEL)
+    arm_width = min(max((text_width(bar.arm, SMALL) for o in organs for bar in o.bars), default=0.0), _LABEL)
+    largest = max((float(bar.percent.sum()) for o in organs for bar in o.bars), default=0.0)
+    top = min(max(10.0 * ceil(1.15 * largest / 10), 20.0), 115.0)
+    side_by_side = len(record.panels) > 1 and organ_width + arm_width <= 42
+    columns, width = (2, SINGLE) if side_by_side else (1, DOUBLE if organ_width + arm_width > 42 else 120.0)
+    return _Layout(columns, width, organ_width, arm_width, top)
+
+
+def _bar_pitch(bar: ToxicityBar, layout: _Layout) -> float:
+    return max(_BAR + 0.5, _LINE * len(wrap(bar.arm, layout.arm_width + 0.1, SMALL)) + 0.4)
+
+
+def _organ_height(organ_lines: int, bars: float) -> float:
+    return max(bars, _LINE * organ_lines) + _BETWEEN
+
+
+def _height(panel: ToxicityPanel, layout: _Layout) -> float:
+    total = 1.0
+    for organ in panel.organs:
+        lines = len(wrap(organ.organ, layout.organ_width + 0.1))
+        total += _organ_height(lines, sum(_bar_pitch(bar, layout) for bar in organ.bars))
+    return total
+
+
+def _panel(
+    sheet: Sheet,
+    record: ToxicityFigure,
+    panel: ToxicityPanel,
+    layout: _Layout,
+    corner: tuple[float, float],
+    letter: str,
+) -> None:
+    x, y = corner
+    if letter:
+        sheet.text(x + 0.5, y + 4.0, letter, fontsize=LETTER, fontweight="bold")
+    sheet.text(x + (5.5 if letter else 0.5), y + 4.0, panel.title, fontsize=TITLE)
+    y += _HEAD
+    height = _height(panel, layout)
+    width = layout.width - layout.left - 3
+    axes = sheet.axes(x + layout.left, y, width, height)
+    axes.set_xlim(0, layout.top)
+    axes.set_ylim(height, 0)
+    axes.set_yticks([])
+    ticks = [int(tick) for tick in MaxNLocator(6, integer=True).tick_values(0, 100) if tick <= min(layout.top, 100)]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.spines["bottom"].set_bounds(0, ticks[-1])
+    sheet.text(x + layout.left + width * ticks[-1] / layout.top / 2, y + height + 7.4, record.x_label, ha="center")
+    at = 1.0 + _BETWEEN / 2
+    for organ in panel.organs:
+        lines = wrap(organ.organ, layout.organ_width + 0.1)
+        sheet.lines(x + 0.5, y + at + 2.4, lines, _LINE)
+        start = at
+        for bar in organ.bars:
+            names = wrap(bar.arm, layout.arm_width + 0.1, SMALL)
+            sheet.lines(x + layout.left - 1.5, y + at + 2.4, names, _LINE, fontsize=SMALL, ha="right")
+            _bar(axes, bar, at + _BAR / 2, layout.top / width)
+            at += _bar_pitch(bar, layout)
+        at = start + _organ_height(len(lines), at - start)
+
+
+def _bar(axes: Axes, bar: ToxicityBar, middle: float, percent_per_mm: float) -> None:
+    start = 0.0
+    for grade, percent in enumerate(bar.percent):
+        if not percent > 0:
+            continue
+        axes.barh(
+            middle, percent, _BAR, left=start, color=GRADES[grade], edgecolor="white", linewidth=0.3, zorder=2
+        )
+        label = bar.labels[grade] if grade < len(bar.labels) else ""
+        if label and text_width(label, SMALL) + 0.8 <= percent / percent_per_mm:
+            colour = INK if grade < 2 else "white"
+            axes.text(
+                start + percent / 2, middle + 0.85, label, fontsize=SMALL, color=colour, ha="center", va="baseline"
+            )
+        start += float(percent)
+    if bar.total:
+        axes.text(start + 1.0 * percent_per_mm, middle + 0.85, bar.total, fontsize=SMALL, color=INK, va="baseline")
+
+
+def _legend(sheet: Sheet, record: ToxicityFigure) -> None:
+    for grade, (x, y) in enumerate(key_places(record.grades, sheet.width, _KEY)):
+        sheet.box(0.5 + x, y + 1.4, _KEY, 2.4, facecolor=GRADES[grade])
+        sheet.text(0.5 + x + _KEY + 1.5, y + 3.5, record.grades[grade])
