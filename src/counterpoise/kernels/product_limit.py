@@ -30,7 +30,7 @@ class SurvivalCurve:
     """Estimate of S(t) = P(T > t) at the m distinct observed times; every array is (m,).
 
     The curve is a right-continuous step function, 1 before its first time. `at_risk`, `events` and
-    `censored` are sums of weights; with no weights they count rows. Where the curve is zero its limits are NaN.
+    `censored` are sums of weights; with no weights they count rows. Where S(t) = 0 the limits are NaN.
     """
 
     time: Floats
@@ -196,14 +196,12 @@ def _all_die(sets: RiskSet) -> Bools:
     return sum_at_risk(sets) == sum_by_time(sets, sets.event.astype(float))
 
 
-def _influence_variance(
-    sets: RiskSet, weights: Floats, cluster: Counts, hazard: Floats, surviving: Floats
-) -> Floats:
+def _influence_variance(sets: RiskSet, weights: Floats, cluster: Counts, hazard: Floats, surviving: Floats) -> Floats:
     """Return the (m,) variance of log S(t) as the sum over clusters of squared influence sums.
 
     A row's influence on -log S(t_j) is w (C_entry - C_j) while it is at risk and w (e / s_i + C_entry - C_i)
     once it has left, where C sums hazard / surviving and s_i is `surviving` at its time. A cluster's sum is
-    thus a - b C_j, whose a and b change only when one of its rows enters or leaves: the cost is that of a sort.
+    thus a - b C_j, whose a and b change only when one of its rows enters or leaves: no (n, m) matrix is needed.
     """
     cumulative = np.cumsum(np.nan_to_num(hazard / surviving))
     before = np.concatenate(([0.0], cumulative))

@@ -71,6 +71,32 @@ def risk_set(time: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None) 
     return RiskSet(order, start, group, first, distinct, event, event_groups)
 
 
+def split_by_stratum(sets: RiskSet, stratum: Counts) -> tuple[RiskSet, Counts]:
+    """Return a risk set whose m "times" are pairs of stratum and time, so that no sum mixes strata.
+
+    `stratum` holds the (n,) codes from 0 on. The second value says where each stratum begins among the m.
+
+    >>> sets, begins = split_by_stratum(risk_set([1, 2, 1, 3], [1, 1, 1, 1]), np.array([0, 0, 1, 1]))
+    >>> sets.time, sum_at_risk(sets), begins
+    (array([1., 2., 1., 3.]), array([2., 1., 2., 1.]), array([0, 2]))
+    """
+    m = sets.time.size
+    pair = stratum * m + sets.group
+    order = np.lexsort((sets.group, stratum))
+    ordered = pair[order]
+    flags = np.concatenate(([True], np.diff(ordered) > 0))
+    start = np.flatnonzero(flags)
+    group = np.empty(sets.n, dtype=np.intp)
+    group[order] = np.cumsum(flags) - 1
+    distinct = ordered[start]
+    entered = 0 if sets.first is None else sets.first
+    first = np.searchsorted(distinct, stratum * m + entered)
+    begins = np.flatnonzero(np.diff(distinct // m, prepend=-1))
+    event_groups = np.flatnonzero(np.bincount(group[sets.event], minlength=distinct.size))
+    time = sets.time[distinct % m]
+    return RiskSet(order, start, group, first, time, sets.event, event_groups), begins
+
+
 def suffix_sum(values: Floats) -> Floats:
     """Return the sums from each element to the last one, along the last axis.
 
@@ -111,7 +137,7 @@ def sum_at_risk(sets: RiskSet, values: Floats | None = None) -> Floats:
 
 
 def sum_by(index: Counts, values: Floats, size: int) -> Floats:
-    """Return the (..., size) sums of (..., n) `values` over equal (n,) `index`, which runs from 0 to size - 1.
+    """Return the (..., size) sums of (..., n) `values` over equal (n,) `index`, from 0 to size - 1.
 
     >>> sum_by(np.array([1, 0, 1]), np.array([10.0, 1.0, 5.0]), 3)
     array([ 1., 15.,  0.])
