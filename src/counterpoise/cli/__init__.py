@@ -1,0 +1,35 @@
+"""The command line: words in, files out, and no statistics."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from counterpoise.errors import CounterpoiseError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit status.
+
+    0: done. 2: something that the user can mend, said in one line each. 1: a fault of the program, in one
+    sentence; with COUNTERPOISE_DEBUG set, its traceback. 130: stopped by Ctrl-C.
+    """
+    from counterpoise.cli import screen
+    from counterpoise.cli.commands import app
+
+    try:
+        app(args=arguments, prog_name="counterpoise")
+    except CounterpoiseError as error:
+        screen.show_error(error)
+        sys.exit(error.exit_status)
+    except OSError as error:
+        screen.show_refusal(error)
+        sys.exit(CounterpoiseError.exit_status)
+    except Exception as error:
+        if os.environ.get("COUNTERPOISE_DEBUG"):
+            raise
+        screen.show_fault(error)
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,127 @@
+"""The commands. Each imports what it needs when it runs, so that help is there at once."""
+
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from counterpoise.cli import screen
+
+FORMATS = ("html", "docx", "pdf", "xlsx")
+RUN_SHARE = 0.4
+
+app = typer.Typer(
+    help="Turn a patient table and a one-page plan into a complete comparative survival study.",
+    epilog="Start with `counterpoise demo`, then `counterpoise init DATA` on a table of your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The study plan, a TOML file.")]
+Formats = Annotated[str, typer.Option(metavar="LIST", help=f"What to write, with commas: {', '.join(FORMATS)}.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"counterpoise {version('counterpoise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _counterpoise(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(epilog="Example: counterpoise demo --out report")
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report.")] = Path("imn-boost-report"),
+    formats: Formats = "html,docx,xlsx",
+    quiet: Quiet = False,
+) -> None:
+    """Run the study that ships with the package: 208 synthetic patients, made to match a published cohort."""
+    example = resources.files("counterpoise") / "examples" / "imn" / "study.toml"
+    with resources.as_file(example) as plan:
+        _report(plan, out, _formats(formats), quiet=quiet)
+
+
+@app.command(epilog="Examples:\n\ncounterpoise init patients.csv\n\ncounterpoise init patients.xlsx --out plan.toml")
+def init(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="The patient table: CSV, Excel, SPSS, Stata or SAS.")],
+    out: Annotated[Path, typer.Option(metavar="PLAN", help="The plan to write.")] = Path("study.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the plan if it exists.")] = False,
+) -> None:
+    """Look at a patient table and write a starter plan, with the roles of its columns guessed."""
+    from counterpoise.cli.starter_plan import write_starter_plan
+
+    guessed = write_starter_plan(data, out, force=force)
+    typer.echo(f"Plan: {out}")
+    typer.echo()
+    for line in guessed:
+        typer.echo(line)
+    typer.echo(f"Read it, mend what was guessed wrong, then: counterpoise check {out}")
+
+
+@app.command(epilog="Example: counterpoise check study.toml")
+def check(plan: PlanFile) -> None:
+    """Name every problem of the plan and its data at once; the exit status is 2 if there is one."""
+    from counterpoise.errors import ProblemsError
+    from counterpoise.study import check as check_study
+
+    problems = check_study(plan)
+    if problems:
+        raise ProblemsError(problems)
+    typer.echo(f"No problem found in {plan} and its data.")
+
+
+@app.command(
+    epilog="Examples:\n\ncounterpoise run study.toml\n\ncounterpoise run study.toml --out report --formats html,docx"
+)
+def run(
+    plan: PlanFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of the report; PLAN-report where it is left out."),
+    ] = None,
+    formats: Formats = "html,docx,xlsx",
+    quiet: Quiet = False,
+) -> None:
+    """Run a study and write its report."""
+    _report(plan, out or Path(f"{plan.stem}-report"), _formats(formats), quiet=quiet)
+
+
+@app.command(epilog="Example: counterpoise schema > study.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of the plan, with which an editor completes and checks it."""
+    from counterpoise.plan import plan_schema
+
+    typer.echo(json.dumps(plan_schema(), indent=2, ensure_ascii=False))
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    wanted = tuple(word.strip().lower() for word in text.split(",") if word.strip())
+    unknown = [word for word in wanted if word not in FORMATS]
+    if unknown or not wanted:
+        what = f"`{unknown[0]}` is not a format" if unknown else "no format is named"
+        raise typer.BadParameter(f"{what}; choose from {', '.join(FORMATS)}.", param_hint="--formats")
+    return wanted
+
+
+def _report(plan: Path, out: Path, formats: Sequence[str], *, quiet: bool) -> None:
+    from counterpoise.report import write_report
+    from counterpoise.study import run as run_study
+
+    with screen.watching(quiet=quiet) as watch:
+        study = run_study(plan, progress=screen.part(watch, 0.0, RUN_SHARE))
+        folder = write_report(study, out, formats=formats, progress=screen.part(watch, RUN_SHARE, 1.0))
+    if not quiet:
+        screen.show_report(study, folder, formats)
