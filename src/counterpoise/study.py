@@ -3,15 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from narwhals.typing import IntoDataFrame
 
 from counterpoise.balance import MatchOptions
 from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times
-from counterpoise.design import Covariate, Design, Selection, canonical_order, covariate, make_design
+from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
 from counterpoise.errors import InputError, PlanError, Problem, ProblemsError
-from counterpoise.estimate import Analyses, AnalysisOptions, analyse
+from counterpoise.estimate import (
+    Analyses,
+    AnalysisOptions,
+    DoseSummary,
+    ToxicityComparison,
+    analyse,
+    compare_toxicity,
+    dose_summary,
+)
 from counterpoise.findings import Finding, review
-from counterpoise.oncology import ToxicityRow, tabulate_toxicity
+from counterpoise.oncology import tabulate_toxicity
 from counterpoise.plan import Plan, load_plan, name_problems
 from counterpoise.read import Table, check_rule, read_table, table_from_frame
 
@@ -32,8 +41,8 @@ class Study:
     endpoints: tuple[EndpointTimes, ...]
     design: Design
     analyses: Analyses
-    doses: tuple[Covariate, ...]
-    toxicity: tuple[ToxicityRow, ...]
+    doses: tuple[DoseSummary, ...]
+    toxicity: tuple[ToxicityComparison, ...]
     findings: tuple[Finding, ...]
 
 
@@ -48,7 +57,7 @@ class Cohort:
     design: Design
 
 
-def run(plan: Plan | Path | str, table: Any = None, *, progress: Progress | None = None) -> Study:
+def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress: Progress | None = None) -> Study:
     """Carry out a study, from the plan to the findings.
 
     `plan` is a plan or the path of one; `table` a dataframe (pandas, polars or pyarrow) to be used in place of the
@@ -69,13 +78,13 @@ def run(plan: Plan | Path | str, table: Any = None, *, progress: Progress | None
         endpoints=cohort.endpoints,
         design=cohort.design,
         analyses=analyses,
-        doses=tuple(covariate(cohort.included, name) for name in (plan.doses.columns if plan.doses else ())),
+        doses=_doses(plan, cohort),
         toxicity=_toxicity(plan, cohort),
         findings=review(cohort.design, analyses),
     )
 
 
-def check(plan: Plan | Path | str, table: Any = None) -> tuple[Problem, ...]:
+def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[Problem, ...]:
     """Return every problem of plan and data, short of estimating; none means that `run` can start."""
     try:
         plan, folder = _plan_and_folder(plan)
@@ -87,7 +96,7 @@ def check(plan: Plan | Path | str, table: Any = None) -> tuple[Problem, ...]:
     return ()
 
 
-def read(plan: Plan, folder: Path, table: Any = None) -> Table:
+def read(plan: Plan, folder: Path, table: IntoDataFrame | None = None) -> Table:
     """Read the plan's table, or take the dataframe given, and put its rows into canonical order."""
     if table is None:
         typed = read_table(folder / plan.data.file, id_column=plan.data.id, columns=plan.data.columns)
@@ -146,11 +155,17 @@ def _options(plan: Plan) -> AnalysisOptions:
     )
 
 
-def _toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicityRow, ...]:
+def _doses(plan: Plan, cohort: Cohort) -> tuple[DoseSummary, ...]:
+    columns = plan.doses.columns if plan.doses else ()
+    return tuple(dose_summary(covariate(cohort.included, name)) for name in columns)
+
+
+def _toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicityComparison, ...]:
     if plan.toxicity is None:
         return ()
     items = {"acute": plan.toxicity.acute, "late": plan.toxicity.late}
-    return tabulate_toxicity(cohort.included, items, plan.treatment.column, cohort.design.treatment.labels)
+    rows = tabulate_toxicity(cohort.included, items, plan.treatment.column, cohort.design.treatment.labels)
+    return tuple(compare_toxicity(row.organ, row.phase, row.counts, row.assessed) for row in rows)
 
 
 def _plan_and_folder(plan: Plan | Path | str) -> tuple[Plan, Path]:

@@ -18,7 +18,6 @@ from counterpoise.design.study_design import (
     Treatment,
     canonical_order,
     make_design,
-    tie_rank,
 )
 
 __all__ = [
@@ -41,5 +40,4 @@ __all__ = [
     "design_terms",
     "level_indicators",
     "make_design",
-    "tie_rank",
 ]

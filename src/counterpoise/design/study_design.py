@@ -93,14 +93,6 @@ def canonical_order(table: Table) -> Table:
     return replace(table, frame=table.frame[order])
 
 
-def tie_rank(ids: Sequence[str], seed: int) -> Counts:
-    """Return each patient's place in a random order that depends on identifiers and seed only."""
-    rank = [hashlib.sha256(f"{seed}:{name}".encode()).hexdigest() for name in ids]
-    place = np.empty(len(rank), dtype=int)
-    place[sorted(range(len(rank)), key=rank.__getitem__)] = np.arange(len(rank))
-    return place
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which columns play which part: names of columns or of derived variables."""

@@ -41,6 +41,14 @@ from counterpoise.estimate.subgroups import (
     SubgroupVariable,
     subgroup_analysis,
 )
+from counterpoise.estimate.summaries import (
+    DoseSummary,
+    EventShare,
+    ToxicityComparison,
+    compare_toxicity,
+    dose_summary,
+    event_share,
+)
 
 __all__ = [
     "FIXED_WEIGHT_ROBUST",
@@ -59,6 +67,8 @@ __all__ = [
     "CoxOptions",
     "CurveComparison",
     "CurveOptions",
+    "DoseSummary",
+    "EventShare",
     "FollowUp",
     "GroupHazards",
     "HazardModel",
@@ -70,12 +80,16 @@ __all__ = [
     "SubgroupEffect",
     "SubgroupOptions",
     "SubgroupVariable",
+    "ToxicityComparison",
     "adjust",
     "analyse",
     "arm_curve",
     "baseline_table",
     "bootstrap_effects",
     "compare_curves",
+    "compare_toxicity",
+    "dose_summary",
+    "event_share",
     "follow_up",
     "hazard_model",
     "hazard_ratio",

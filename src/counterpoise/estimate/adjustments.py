@@ -14,9 +14,10 @@ from counterpoise.balance import (
     check_balance,
     match,
     propensity,
+    tie_ranks,
     weigh,
 )
-from counterpoise.design import Design, level_indicators, tie_rank
+from counterpoise.design import Design, level_indicators
 from counterpoise.kernels.arrays import Counts
 
 
@@ -47,7 +48,7 @@ def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed:
         caliper=matching.caliper,
         caliper_sd=matching.caliper_sd,
         order=matching.order,
-        tie_rank=tie_rank([design.ids[row] for row in rows], seed),
+        tie_rank=tie_ranks([design.ids[row] for row in rows], seed),
     )
     columns, names = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
     return Adjustments(
@@ -59,7 +60,7 @@ def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed:
             treated,
             [name for group in names for name in group],
             weights=weighting.weights,
-            pairs=matched.pair,
+            pairs=matched,
         ),
         rows=rows,
         left_out=design.size - rows.size,

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from counterpoise.balance import MatchOptions, WeightOptions
 from counterpoise.design import Covariate, Design, Endpoint, Groups, design_terms
 from counterpoise.estimate.adjustments import Adjustments, adjust
@@ -14,6 +16,7 @@ from counterpoise.estimate.curves import arm_curve, compare_curves, follow_up
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
 from counterpoise.estimate.subgroups import subgroup_analysis
+from counterpoise.estimate.summaries import EventShare, event_share
 
 Progress = Callable[[str, float], None]
 
@@ -67,6 +70,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         baseline=baseline,
         baseline_groups=baseline_groups,
         follow_up=follow_up(_of_deaths(design.endpoints), curves),
+        events=tuple(_event_shares(design, e, curves.confidence) for e in design.endpoints),
         overall=overall,
         by_treatment=by_treatment,
         by_groups=by_groups,
@@ -76,6 +80,16 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         contrasts=contrasts,
         bootstrap=bootstrap,
         subgroups=subgroups,
+    )
+
+
+def _event_shares(design: Design, endpoint: Endpoint, confidence: float) -> tuple[EventShare, EventShare, EventShare]:
+    treated = design.treatment.received
+    everyone = np.ones(design.size, dtype=bool)
+    return (
+        event_share(endpoint, everyone, confidence),
+        event_share(endpoint, ~treated, confidence),
+        event_share(endpoint, treated, confidence),
     )
 
 

@@ -9,6 +9,7 @@ from counterpoise.estimate.contrasts import Contrast
 from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
 from counterpoise.estimate.hazards import HazardModel, HazardTable
 from counterpoise.estimate.subgroups import SubgroupAnalysis
+from counterpoise.estimate.summaries import EventShare
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,12 +24,13 @@ class GroupHazards:
 class Analyses:
     """The results of one study; tuples run over the endpoints in the order of the plan.
 
-    `overall` is the curve of all patients, `contrasts` is ordered by endpoint and then by adjustment.
+    `events` counts all patients, the controls and the treated; `overall` is the curve of all patients; `contrasts` is ordered by endpoint and then by adjustment.
     """
 
     baseline: BaselineTable
     baseline_groups: BaselineTable | None
     follow_up: FollowUp
+    events: tuple[tuple[EventShare, EventShare, EventShare], ...]
     overall: tuple[ArmCurve, ...]
     by_treatment: tuple[CurveComparison, ...]
     by_groups: tuple[CurveComparison, ...]

@@ -88,8 +88,6 @@ def _test_counts(counts: Counts) -> tuple[str, float]:
     table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(table.shape) < 2:
         return "", float("nan")
-    if expected_counts(table).min() < SMALL_EXPECTED_COUNT:
-        result = fisher_exact(table)
-    else:
-        result = chi_squared(table)
+    test = fisher_exact if expected_counts(table).min() < SMALL_EXPECTED_COUNT else chi_squared
+    result = test(table)
     return result.method, result.p_value

@@ -7,6 +7,7 @@ import numpy as np
 
 from counterpoise.balance import balancing_weights
 from counterpoise.design import Design, Endpoint
+from counterpoise.errors import UnsupportedError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import BootstrapOptions
@@ -52,6 +53,11 @@ def bootstrap_effects(
     (Xu, Gotwalt, Hong, King and Meeker 2020, The American Statistician 74:345). `log_ratios` are the estimates
     of the cohort, one an endpoint.
     """
+    if adjustments.weighting.truncation is not None:
+        raise UnsupportedError(
+            "The bootstrap does not know truncated weights; set bootstrap.replicates = 0, or remove "
+            "balance.weights.truncate."
+        )
     score, weighting, rows = adjustments.score, adjustments.weighting, adjustments.rows
     treated = score.treatment
     case_weights = fractional_weights(options.replicates, rows.size, options.seed)
@@ -62,7 +68,6 @@ def bootstrap_effects(
         estimand=weighting.estimand,
         stabilised=weighting.stabilised,
         case_weights=case_weights,
-        truncate=weighting.truncation,
     )
     label = design.treatment.label
     effects: list[BootstrapEffect] = []

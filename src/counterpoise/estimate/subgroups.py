@@ -67,7 +67,7 @@ def subgroup_analysis(
         endpoint.time[rows],
         endpoint.event[rows],
         design.treatment.received[rows],
-        weighting.weights,
+        weights,
         ties,
         confidence,
     )

@@ -18,7 +18,8 @@ def imbalance_left(design: Design, analyses: Analyses) -> Iterable[Finding]:
         return
     balance = analyses.adjustments.balance
     for name, adjusted in (("matching", balance.matched), ("weighting", balance.weighted)):
-        yield _left_by(name, balance.names, adjusted)
+        if adjusted is not None:
+            yield _left_by(name, balance.names, adjusted)
 
 
 def _left_by(name: str, labels: tuple[str, ...], adjusted: Imbalance) -> Finding:

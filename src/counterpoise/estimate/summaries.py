@@ -1,0 +1,75 @@
+"""Plain descriptions: events and their share, doses, toxicity by arm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from counterpoise.design import Covariate, Endpoint
+from counterpoise.kernels.arrays import Bools, Counts
+from counterpoise.kernels.contingency import fisher_exact
+from counterpoise.kernels.proportion import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class EventShare:
+    """How many of `size` patients had the event, and the share with Wilson's interval."""
+
+    size: int
+    events: int
+    share: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseSummary:
+    """Median and range among the `known` patients who have a value."""
+
+    covariate: Covariate
+    known: int
+    median: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToxicityComparison:
+    """Worst grades of one organ in one phase: `counts` (arms, grades) among the `assessed` (arms,).
+
+    `p_any` and `p_grade2` are Fisher's exact tests of grade 1 or more and of grade 2 or more.
+    """
+
+    organ: str
+    phase: str
+    counts: Counts
+    assessed: Counts
+    p_any: float
+    p_grade2: float
+
+
+def event_share(endpoint: Endpoint, members: Bools, confidence: float) -> EventShare:
+    """Count the events among some of the patients."""
+    events, size = int(endpoint.event[members].sum()), int(members.sum())
+    lower, upper = wilson(events, size, confidence)
+    return EventShare(size, events, events / size, lower, upper)
+
+
+def dose_summary(item: Covariate) -> DoseSummary:
+    """Describe a dose among those who received it."""
+    known = item.values[~np.isnan(item.values)]
+    if known.size == 0:
+        return DoseSummary(item, 0, float("nan"), float("nan"), float("nan"))
+    return DoseSummary(item, known.size, float(np.median(known)), float(known.min()), float(known.max()))
+
+
+def compare_toxicity(organ: str, phase: str, counts: Counts, assessed: Counts) -> ToxicityComparison:
+    """Test the arms at two thresholds; sparse cells allow no trend test."""
+    return ToxicityComparison(organ, phase, counts, assessed, *(_at_least(counts, assessed, grade) for grade in (1, 2)))
+
+
+def _at_least(counts: Counts, assessed: Counts, grade: int) -> float:
+    affected = counts[:, grade:].sum(axis=1)
+    table = np.column_stack([affected, assessed - affected])
+    if min(table.sum(axis=0)) == 0 or min(assessed) == 0:
+        return float("nan")
+    return fisher_exact(table).p_value

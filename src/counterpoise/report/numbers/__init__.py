@@ -1,0 +1,57 @@
+"""Every number of a study as one entry of `results.json`."""
+
+from collections.abc import Iterable
+
+from counterpoise.report.numbers.cohort import (
+    baseline_numbers,
+    column_keys,
+    dose_numbers,
+    event_numbers,
+    flow_numbers,
+    follow_up_numbers,
+    setting_numbers,
+    toxicity_numbers,
+)
+from counterpoise.report.numbers.effects import (
+    balance_numbers,
+    contrast_numbers,
+    curve_numbers,
+    hazard_numbers,
+    slug,
+    subgroup_numbers,
+)
+from counterpoise.report.numbers.registry import Number, Numbers, printed
+from counterpoise.study import Study
+
+COLLECTORS = (
+    setting_numbers,
+    flow_numbers,
+    follow_up_numbers,
+    dose_numbers,
+    event_numbers,
+    curve_numbers,
+    hazard_numbers,
+    balance_numbers,
+    contrast_numbers,
+    subgroup_numbers,
+    toxicity_numbers,
+)
+
+
+def collect_numbers(study: Study) -> Numbers:
+    """Gather every number that a report of this study may print."""
+    return Numbers(_entries(study))
+
+
+def _entries(study: Study) -> Iterable[Number]:
+    for collect in COLLECTORS:
+        yield from collect(study)
+    yield from baseline_numbers(study.analyses.baseline, "baseline.arms")
+    if study.analyses.baseline_groups:
+        yield from baseline_numbers(study.analyses.baseline_groups, "baseline.groups")
+    for finding in study.findings:
+        for key, value in finding.values.items():
+            yield Number(f"findings.{finding.name}.{key}", float(value), method=finding.title)
+
+
+__all__ = ["Number", "Numbers", "collect_numbers", "column_keys", "printed", "slug"]

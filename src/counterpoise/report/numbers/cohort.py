@@ -1,0 +1,128 @@
+"""The numbers of the cohort: who was screened and included, what they were like, how long they were followed."""
+
+from collections.abc import Iterable
+
+from counterpoise.estimate import BaselineTable
+from counterpoise.report.numbers.registry import Number
+from counterpoise.study import Study
+
+
+def setting_numbers(study: Study) -> Iterable[Number]:
+    """Yield what the plan sets: the horizon, the level of intervals, the bootstrap and its seed, the caliper."""
+    plan = study.plan
+    yield Number("settings.confidence", plan.curves.confidence, "share")
+    yield Number("settings.horizon", plan.study.horizon_months, "months")
+    yield Number("settings.horizon_years", plan.study.horizon_months / 12, "years")
+    yield Number("settings.bootstrap_replicates", plan.bootstrap.replicates, "replicates")
+    yield Number("settings.bootstrap_seed", plan.bootstrap.seed)
+    if plan.subgroups:
+        yield Number("settings.subgroup_events", plan.subgroups.minimum_events, "events")
+        yield Number("settings.subgroup_events_per_arm", plan.subgroups.minimum_events_per_arm, "events")
+
+
+def flow_numbers(study: Study) -> Iterable[Number]:
+    """Yield the counts of the eligibility flow, and the overlap of the reasons."""
+    flow = study.flow
+    yield Number("flow.screened", flow.screened, "patients")
+    for index, step in enumerate(flow.steps, start=1):
+        yield Number(f"flow.step{index}.excluded", step.excluded, "patients", method=step.rule)
+        yield Number(f"flow.step{index}.remaining", step.remaining, "patients")
+        yield Number(f"flow.step{index}.failing", int(flow.failing[index - 1]), "patients")
+        yield Number(f"flow.step{index}.unknown", int(flow.unknown[index - 1]), "patients")
+        for other in range(1, len(flow.steps) + 1):
+            yield Number(f"flow.overlap.{index}.{other}", int(flow.overlap[index - 1, other - 1]), "patients")
+    yield Number("flow.excluded", flow.screened - flow.included, "patients")
+    yield Number("flow.included", flow.included, "patients")
+    treated = study.design.treatment.received
+    yield Number("flow.control", int((~treated).sum()), "patients")
+    yield Number("flow.treated", int(treated.sum()), "patients")
+
+
+def baseline_numbers(table: BaselineTable, prefix: str) -> Iterable[Number]:
+    """Yield Table 1; the column of all patients is `all`, the groups are `g1`, `g2` and so on."""
+    columns = column_keys(table)
+    for key, size in zip(columns, table.sizes, strict=True):
+        yield Number(f"{prefix}.{key}.n", int(size), "patients")
+    for row in table.rows:
+        place = f"{prefix}.{row.covariate.name}"
+        yield Number(f"{place}.p", row.p_value, method=row.test)
+        for index, key in enumerate(columns):
+            known = int(row.known[index])
+            yield Number(f"{place}.{key}.missing", int(row.missing[index]), "patients")
+            if row.covariate.is_numeric:
+                unit = row.covariate.unit
+                for statistic in ("mean", "sd", "median", "minimum", "maximum"):
+                    value = float(getattr(row, statistic)[index])
+                    yield Number(f"{place}.{key}.{statistic}", value, unit, n=known)
+                continue
+            for level in range(len(row.covariate.levels)):
+                count = int(row.counts[level, index])
+                share = count / known if known else float("nan")
+                yield Number(f"{place}.l{level}.{key}.count", count, "patients", n=known)
+                yield Number(f"{place}.l{level}.{key}.percent", share, "share", n=known)
+
+
+def column_keys(table: BaselineTable) -> tuple[str, ...]:
+    """Return the keys of the columns of a baseline table: g1, g2, ..., all."""
+    return (*(f"g{position}" for position in range(1, len(table.groups))), "all")
+
+
+def follow_up_numbers(study: Study) -> Iterable[Number]:
+    """Yield the length of follow-up by both methods, and the person-time."""
+    seen, level = study.analyses.follow_up, study.plan.curves.interval
+    yield Number(
+        "follow_up.reverse",
+        seen.reverse.value,
+        "months",
+        seen.reverse.lower,
+        seen.reverse.upper,
+        method=f"reverse Kaplan-Meier, {level} interval",
+    )
+    yield Number("follow_up.observed", seen.observed_median, "months", method="median of the observed times")
+    yield Number("follow_up.minimum", seen.minimum, "months")
+    yield Number("follow_up.maximum", seen.maximum, "months")
+    yield Number("follow_up.person_years", seen.person_years, "years")
+
+
+def dose_numbers(study: Study) -> Iterable[Number]:
+    """Yield the median and the range of each dose, among the patients who have one."""
+    for dose in study.doses:
+        place, unit = f"dose.{dose.covariate.name}", dose.covariate.unit
+        yield Number(f"{place}.n", dose.known, "patients")
+        for statistic in ("median", "minimum", "maximum"):
+            yield Number(f"{place}.{statistic}", getattr(dose, statistic), unit, n=dose.known)
+
+
+def toxicity_numbers(study: Study) -> Iterable[Number]:
+    """Yield the counts of each grade by organ, phase and arm, with Fisher's exact tests."""
+    for index, row in enumerate(study.toxicity, start=1):
+        place = f"toxicity.r{index}"
+        for arm, key in enumerate(("control", "treated")):
+            assessed = int(row.assessed[arm])
+            what = f"{row.organ}, {row.phase}"
+            yield Number(f"{place}.{key}.assessed", assessed, "patients", method=what)
+            by_grade = {f"grade{grade}": int(count) for grade, count in enumerate(row.counts[arm])}
+            for grade, count in (by_grade | {"grade3_or_more": int(row.counts[arm, 3:].sum())}).items():
+                share = count / assessed if assessed else float("nan")
+                yield Number(f"{place}.{key}.{grade}", count, "patients", method=what, n=assessed)
+                yield Number(f"{place}.{key}.{grade}.percent", share, "share", method=what, n=assessed)
+        yield Number(f"{place}.p_any", row.p_any, method="Fisher's exact test of grade 1 or more")
+        yield Number(f"{place}.p_grade2", row.p_grade2, method="Fisher's exact test of grade 2 or more")
+
+
+def event_numbers(study: Study) -> Iterable[Number]:
+    """Yield events and their share (Wilson's interval) for each endpoint, overall and by arm."""
+    for endpoint, shares in zip(study.design.endpoints, study.analyses.events, strict=True):
+        for key, found in zip(("all", "control", "treated"), shares, strict=True):
+            place = f"{endpoint.name}.{key}"
+            yield Number(f"{place}.n", found.size, "patients")
+            yield Number(f"{place}.events", found.events, "events", n=found.size)
+            yield Number(
+                f"{place}.event_share",
+                found.share,
+                "share",
+                found.lower,
+                found.upper,
+                method="Wilson interval",
+                n=found.size,
+            )

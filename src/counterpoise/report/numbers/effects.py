@@ -1,0 +1,214 @@
+"""The numbers of the effects: curves, Cox models, balance, contrasts, bootstrap, subgroups."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from counterpoise.estimate import ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
+from counterpoise.report.numbers.registry import Number
+from counterpoise.study import Study
+
+ARMS = ("control", "treated")
+
+
+def curve_numbers(study: Study) -> Iterable[Number]:
+    """Yield rates, medians and tests of all patients, of the two arms and of the groups."""
+    analyses, level = study.analyses, study.plan.curves.interval
+    for endpoint, arm in zip(study.design.endpoints, analyses.overall, strict=True):
+        yield from arm_numbers(arm, f"{endpoint.name}.overall", level)
+    for comparison in analyses.by_groups:
+        yield from _group_curves(comparison, level)
+
+
+def arm_numbers(arm: ArmCurve, place: str, interval: str, estimand: str = "") -> Iterable[Number]:
+    """Yield the rate at the horizon, the number at risk there, and the median of one curve."""
+    rate, median = arm.rate, arm.median
+    counted = {"n": arm.size, "events": arm.events, "estimand": estimand}
+    yield Number(f"{place}.n", arm.size, "patients")
+    yield Number(f"{place}.events", arm.events, "events")
+    yield Number(
+        f"{place}.rate",
+        float(rate.survival[0]),
+        "share",
+        float(rate.lower[0]),
+        float(rate.upper[0]),
+        float(rate.std_error[0]),
+        method=f"Kaplan-Meier, {interval} interval",
+        **counted,
+    )
+    yield Number(f"{place}.at_risk", float(rate.at_risk[0]), "patients")
+    yield Number(
+        f"{place}.median",
+        median.value,
+        "months",
+        median.lower,
+        median.upper,
+        method=f"Brookmeyer-Crowley, {interval} interval",
+        **counted,
+    )
+
+
+def _group_curves(comparison: CurveComparison, interval: str) -> Iterable[Number]:
+    place = f"{comparison.endpoint.name}.groups"
+    for position, arm in enumerate(comparison.arms, start=1):
+        yield from arm_numbers(arm, f"{place}.g{position}", interval)
+    test = comparison.test
+    yield Number(f"{place}.log_rank", test.statistic, p_value=test.p_value, method="log-rank test of all groups")
+    for position, pair in enumerate(comparison.pairwise, start=1):
+        method = f"log-rank test of {pair.first} against {pair.second}"
+        yield Number(f"{place}.pair{position}.p", pair.p_value, method=method)
+        yield Number(f"{place}.pair{position}.holm", pair.adjusted, method=f"{method}, Holm's adjustment")
+
+
+def hazard_numbers(study: Study) -> Iterable[Number]:
+    """Yield every hazard ratio of the univariable and multivariable models."""
+    for table in study.analyses.hazards:
+        for model in table.univariable:
+            yield from _model(model, f"{table.endpoint.name}.univariable.{model.terms.covariates[0].name}")
+        yield from _model(table.multivariable, f"{table.endpoint.name}.multivariable")
+    for pair in study.analyses.group_hazards:
+        name = pair.univariable.endpoint.name
+        yield from _model(pair.univariable, f"{name}.groups.univariable")
+        yield from _model(pair.multivariable, f"{name}.groups.multivariable")
+
+
+def _model(model: HazardModel, place: str) -> Iterable[Number]:
+    adjusted = len(model.terms.covariates) > 1
+    estimand = "conditional on the other covariates" if adjusted else "crude"
+    yield Number(f"{place}.n", model.size, "patients")
+    yield Number(f"{place}.events", model.events, "events")
+    for group, item, joint in zip(model.terms.groups, model.terms.covariates, model.joint_p, strict=True):
+        yield Number(f"{place}.{item.name}.p", joint, method="Wald test of all levels")
+        for level, column in enumerate(group, start=1):
+            ratio = model.ratios[column]
+            yield hazard_number(
+                ratio, f"{place}.{item.name}.hr{level}", "Cox, model-based variance", estimand, model.size, model.events
+            )
+    if model.proportional is not None:
+        method = "score test of proportional hazards, km transform"
+        yield Number(f"{place}.proportional", model.proportional.global_p_value, method=method)
+
+
+def hazard_number(
+    ratio: HazardRatio, key: str, method: str, estimand: str = "", n: int | None = None, events: int | None = None
+) -> Number:
+    """Return a hazard ratio as one entry."""
+    return Number(
+        key, ratio.estimate, "hazard ratio", ratio.lower, ratio.upper, ratio.std_error, ratio.p_value, method, estimand,
+        n, events,
+    )  # fmt: skip
+
+
+def contrast_numbers(study: Study) -> Iterable[Number]:
+    """Yield each comparison of the arms: rates, hazard ratio under every variance, tests."""
+    for contrast in study.analyses.contrasts:
+        yield from _contrast(contrast, study)
+    for effect in study.analyses.bootstrap:
+        place = f"{effect.endpoint.name}.weighted"
+        method = "Cox, bootstrap variance (score refitted in each replicate)"
+        yield hazard_number(effect.ratio, f"{place}.hazard_ratio.bootstrap", method)
+        yield Number(
+            f"{place}.hazard_ratio.percentile", effect.ratio.estimate, "hazard ratio", *effect.percentile,
+            method="bootstrap percentile interval",
+        )  # fmt: skip
+        yield Number(f"{place}.bootstrap_failed", effect.failed, "replicates", n=effect.replicates)
+
+
+def _contrast(contrast: Contrast, study: Study) -> Iterable[Number]:
+    place = f"{contrast.endpoint.name}.{contrast.adjustment}"
+    for key, arm in zip(ARMS, contrast.arms, strict=True):
+        yield from arm_numbers(arm, f"{place}.{key}", study.plan.curves.interval, contrast.estimand)
+    n, events = (sum(getattr(arm, name) for arm in contrast.arms) for name in ("size", "events"))
+    for name, ratio in (("", contrast.ratio), *((f".{slug(k)}", v) for k, v in contrast.others.items())):
+        variance = contrast.variance if not name else next(k for k in contrast.others if f".{slug(k)}" == name)
+        yield hazard_number(
+            ratio,
+            f"{place}.hazard_ratio{name}",
+            f"Cox, {variance} variance",
+            f"{contrast.estimand}; marginal",
+            n,
+            events,
+        )
+    difference = contrast.difference
+    yield Number(
+        f"{place}.difference", difference.value, "share", difference.lower, difference.upper, difference.std_error,
+        difference.p_value, "difference of Kaplan-Meier estimates, plain interval", contrast.estimand, n, events,
+    )  # fmt: skip
+    yield Number(f"{place}.curve_p", contrast.curve_p, method=contrast.curve_test)
+    yield Number(f"{place}.proportional", contrast.proportional_p, method="test of proportional hazards, km transform")
+
+
+def slug(name: str) -> str:
+    """Return the first word of a variance's name, for an id: naive, model-based, robust."""
+    return name.split()[0].strip(",").replace("-", "_")
+
+
+def balance_numbers(study: Study) -> Iterable[Number]:
+    """Yield means by arm and standardised differences, unadjusted, matched and weighted; and the score itself."""
+    adjustments = study.analyses.adjustments
+    if adjustments is None:
+        return
+    balance, weighting, matching = adjustments.balance, adjustments.weighting, adjustments.matching
+    for adjustment in ("unadjusted", "matched", "weighted"):
+        found = getattr(balance, adjustment)
+        if found is None:
+            continue
+        for index in range(len(balance.names)):
+            place = f"balance.{adjustment}.c{index + 1}"
+            yield Number(f"{place}.control", float(found.mean_control[index]), method=balance.names[index])
+            yield Number(f"{place}.treated", float(found.mean_treated[index]), method=balance.names[index])
+            yield Number(
+                f"{place}.smd",
+                float(found.smd[index]),
+                std_error=float(found.std_error[index]),
+                method=f"standardised difference of {balance.names[index]}, {balance.denominator} denominator",
+            )
+        largest = float(np.abs(found.smd).max())
+        yield Number(f"balance.{adjustment}.largest", largest, method="largest absolute standardised difference")
+        over = int((np.abs(found.smd) > 0.1).sum())
+        yield Number(f"balance.{adjustment}.over", over, method="standardised differences above 0.1")
+    yield Number("score.c_statistic", adjustments.score.c_statistic)
+    yield Number("score.coefficients", adjustments.score.x.shape[1])
+    yield Number("score.n", adjustments.rows.size, "patients")
+    yield Number("score.left_out", adjustments.left_out, "patients")
+    for key, size in zip(ARMS, weighting.effective_sample_size, strict=True):
+        yield Number(f"weights.{key}.effective", size, "patients", method="(sum w)^2 / sum w^2")
+    for name in ("minimum", "maximum", "mean", "coefficient_of_variation"):
+        yield Number(f"weights.{name}", getattr(weighting, name), estimand=weighting.estimand)
+    yield Number("weights.sum", float(weighting.weights.sum()), estimand=weighting.estimand)
+    yield from _score_model(adjustments.score.terms, adjustments.score.coefficients, adjustments.score.std_error)
+    yield Number("matching.pairs", matching.n_pairs, "pairs")
+    yield Number("matching.patients", 2 * matching.n_pairs, "patients")
+    yield Number("matching.unmatched_treated", matching.unmatched_treated, "patients")
+    yield Number("matching.unmatched_control", matching.unmatched_control, "patients")
+    yield Number("matching.caliper", matching.caliper, method="on the logit of the score")
+    yield Number("matching.caliper_sd", matching.caliper_sd, method=f"{matching.caliper_sd_name} SD of the logit")
+
+
+def _score_model(terms: Sequence[str], coefficients: Sequence[float], std_error: Sequence[float]) -> Iterable[Number]:
+    for index, term in enumerate(("Intercept", *terms)):
+        yield Number(
+            f"score.term{index}", float(coefficients[index]), "log odds", std_error=float(std_error[index]), method=term
+        )
+
+
+def subgroup_numbers(study: Study) -> Iterable[Number]:
+    """Yield the effect in each subgroup with its counts, and the interaction tests."""
+    subgroups = study.analyses.subgroups
+    if subgroups is None:
+        return
+    estimand = study.analyses.contrast(subgroups.endpoint.name, "weighted").estimand
+    for variable in subgroups.variables:
+        place = f"subgroups.{variable.covariate.name}"
+        yield Number(f"{place}.interaction", variable.interaction_p, method="robust Wald test of the products")
+        for level, effect in enumerate(variable.levels):
+            where = f"{place}.l{level}"
+            for key, size, events in zip(ARMS, effect.sizes, effect.events, strict=True):
+                yield Number(f"{where}.{key}.n", size, "patients")
+                yield Number(f"{where}.{key}.events", events, "events")
+            method = "Cox, robust variance, weights of the whole cohort"
+            if effect.too_few:
+                method += "; too few events to be shown"
+            yield hazard_number(
+                effect.ratio, f"{where}.hazard_ratio", method, estimand, sum(effect.sizes), sum(effect.events)
+            )
