@@ -1,1 +1,22 @@
-"""cohort."""
+"""Who enters the study and why, what is derived of them, when their time starts and ends."""
+
+from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, derive
+from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
+from counterpoise.cohort.follow_up import EndpointOptions, EndpointTimes, FollowUpOptions, endpoint_times
+from counterpoise.cohort.toxicity import tabulate_toxicity
+
+__all__ = [
+    "CriterionOptions",
+    "Definition",
+    "DeriveOptions",
+    "EndpointOptions",
+    "EndpointTimes",
+    "Flow",
+    "FlowStep",
+    "FollowUpOptions",
+    "apply_eligibility",
+    "definitions",
+    "derive",
+    "endpoint_times",
+    "tabulate_toxicity",
+]

@@ -1,6 +1,5 @@
 """What a rule of the oncology library is: its arguments, its outcome, its source, and its expression."""
 
-import difflib
 import functools
 import re
 import tomllib
@@ -13,6 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from counterpoise.read.codebook import Column, Kind, Options
+from counterpoise.read.rule_kinds import nearest
 
 ArgumentValue = str | float
 Arguments = Mapping[str, ArgumentValue]
@@ -171,14 +171,14 @@ class Derivation:
         return self.definition.format(**words)
 
     def faults(self, arguments: Mapping[str, object], known: Mapping[str, Column]) -> list[str]:
-        """Return what is wrong with the arguments, one sentence a fault; columns must all be known."""
+        """Return what is wrong with the arguments, one sentence a fault."""
         faults = [_unknown_argument(self, name) for name in arguments if name not in self.arguments]
         for name, argument in self.arguments.items():
             if name in arguments:
                 faults.extend(_argument_faults(name, argument, arguments[name], known))
                 missing = [other for other in argument.needs if other not in arguments]
                 faults.extend(f"`{name}` needs `{other}` beside it" for other in missing)
-            elif argument.required and not argument.unless.items() & arguments.items():
+            elif argument.required and not any(arguments.get(key) == value for key, value in argument.unless.items()):
                 faults.append(f"rule `{self.name}` needs `{name}` ({argument.meaning})")
         return faults
 
@@ -226,14 +226,13 @@ def read_rules(name: str) -> dict[str, object]:
     return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def nearest(name: str, names: Sequence[str]) -> str:
+def nearest_or_all(name: str, names: Sequence[str]) -> str:
     """Return a remedy that offers the most alike of `names`, or lists them where none is.
 
-    >>> nearest("agee", ["age", "bed"])
+    >>> nearest_or_all("agee", ["age", "bed"])
     'did you mean `age`?'
     """
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"it is one of {', '.join(names)}"
+    return nearest(name, names) or f"it is one of {', '.join(names)}"
 
 
 def phrase(label: str) -> str:
@@ -248,17 +247,15 @@ def phrase(label: str) -> str:
 
 def _words(argument: Argument, value: ArgumentValue, known: Mapping[str, Column]) -> ArgumentValue:
     if argument.takes == "column" and value:
-        return phrase(known[str(value)].label or str(value))
+        return phrase(known[str(value)].label or str(value)).removeprefix("date of ")
     return argument.choices.get(str(value), value)
 
 
 def _unknown_argument(derivation: Derivation, name: str) -> str:
-    return f"rule `{derivation.name}` takes no `{name}`; {nearest(name, list(derivation.arguments))}"
+    return f"rule `{derivation.name}` takes no `{name}`; {nearest_or_all(name, list(derivation.arguments))}"
 
 
-def _argument_faults(
-    name: str, argument: Argument, value: object, known: Mapping[str, Column]
-) -> list[str]:
+def _argument_faults(name: str, argument: Argument, value: object, known: Mapping[str, Column]) -> list[str]:
     if argument.takes == "column":
         return _column_faults(name, argument, value, known)
     if argument.takes == "number":
@@ -276,6 +273,8 @@ def _argument_faults(
 def _column_faults(name: str, argument: Argument, value: object, known: Mapping[str, Column]) -> list[str]:
     if not isinstance(value, str):
         return [f"`{name}` must name a column; it is {value!r}"]
+    if value not in known:
+        return [f"`{name}`: {'; '.join(filter(None, (f'there is no column `{value}`', nearest(value, list(known)))))}"]
     kind = known[value].kind
     if kind not in argument.kinds:
         return [f"`{name}` must be a column of kind {' or '.join(argument.kinds)}; `{value}` is of kind {kind}"]

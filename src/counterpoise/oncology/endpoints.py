@@ -1,6 +1,6 @@
 """Endpoints by name: which dated events count, and how the methods section says so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +28,8 @@ class EndpointRule:
     """An endpoint of the library.
 
     `events` are the occurrences that count, the first of which is the event; a death that is not among them
-    ends observation. `definition` is a sentence with the placeholders {origin} and {until}.
+    ends observation. `definition` is a sentence with the placeholders {origin} and
+    {until}.
     """
 
     name: str
@@ -39,13 +40,24 @@ class EndpointRule:
     edition: str
     source: str
 
-    def sentence(self, origin: str, until: str) -> str:
-        """Return the definition for the methods section.
+    def sentence(self, origin: str, stops: Sequence[str]) -> str:
+        """Return the definition for the methods section; `stops` are what ends observation beside death.
 
-        >>> ENDPOINT_RULES["overall_survival"].sentence("diagnosis", "last contact")
-        'Overall survival was the time from diagnosis to death from any cause; ... censored at last contact.'
+        >>> ENDPOINT_RULES["distant_metastasis_free_survival"].sentence("diagnosis", ["last contact"])
+        'Distant ... to distant metastasis; patients without were censored at death or last contact.'
         """
-        return self.definition.format(origin=origin, until=until)
+        death = () if "death" in self.events else ("death",)
+        return self.definition.format(origin=origin, until=either((*death, *stops)))
+
+
+def either(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence.
+
+    >>> either(["a"]), either(["a", "b", "c"])
+    ('a', 'a, b or c')
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _read() -> Mapping[str, EndpointRule]:

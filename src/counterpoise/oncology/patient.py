@@ -3,18 +3,16 @@
 import polars as pl
 
 from counterpoise.oncology.definition import Given
+from counterpoise.read.rule_expression import completed_years
 
 
 def age(given: Given) -> pl.Expr:
     """Completed years from birth to a date; who is born on 29 February turns a year older on 1 March."""
-    birth, at = given.column("birth").dt, given.column("at").dt
-    before_birthday = (at.month() * 100 + at.day()) < (birth.month() * 100 + birth.day())
-    years = at.year().cast(pl.Int64) - birth.year().cast(pl.Int64)
-    return years - before_birthday.cast(pl.Int64)
+    return completed_years(given.column("birth"), given.column("at")).cast(pl.Int64)
 
 
 def crossed_groups(given: Given) -> pl.Expr:
-    """The four combinations of two flags; missing where either is.
+    """Cross two flags into four groups; missing where either is.
 
     The order is neither (the reference), the first alone, the second alone, both.
     """

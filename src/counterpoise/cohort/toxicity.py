@@ -1,0 +1,63 @@
+"""The toxicity of the patients of a table, by arm."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from counterpoise.cohort.cells import cell_problems
+from counterpoise.errors import DataError, PlanError, Problem
+from counterpoise.kernels.arrays import Floats
+from counterpoise.oncology.definition import nearest_or_all
+from counterpoise.oncology.toxicity import SCALES, Phase, ToxicityOptions, ToxicityRow, toxicity_row
+from counterpoise.read.rule_kinds import nearest
+from counterpoise.read.table import Table
+
+
+def tabulate_toxicity(
+    table: Table, options: ToxicityOptions, arm: ArrayLike, arms: Sequence[str]
+) -> tuple[ToxicityRow, ...]:
+    """Return worst grades by arm for every organ and phase of the plan, in its order.
+
+    `arm` (n,) holds the index of each patient's arm in `arms`. Columns that name one organ in one phase are
+    joined by their worst grade. Grades may be columns of kind integer, number, flag, or category with the grades
+    as codes. Raises `PlanError` for an unknown scale or column, `DataError` for grades beyond 0 to the scale's
+    highest; each with all problems at once.
+    """
+    phases: tuple[tuple[Phase, dict[str, str]], ...] = (("acute", options.acute), ("late", options.late))
+    faults = _faults(table, options)
+    if faults:
+        raise PlanError(faults)
+    highest = SCALES[options.scale].highest
+    read, problems = dict[str, Floats](), list[Problem]()
+    for column in dict.fromkeys((*options.acute, *options.late)):
+        grades = table.frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+        known = table.frame[column].is_not_null().to_numpy()
+        wrong = known & ~np.isin(grades, np.arange(highest + 1))
+        problems += cell_problems(table, wrong, column, f"must be a grade from 0 to {highest}")
+        read[column] = grades
+    if problems:
+        raise DataError(problems)
+    return tuple(
+        toxicity_row(organ, phase, np.column_stack([read[c] for c, name in named.items() if name == organ]), arm, arms)
+        for phase, named in phases
+        for organ in dict.fromkeys(named.values())
+    )
+
+
+def _faults(table: Table, options: ToxicityOptions) -> list[Problem]:
+    faults: list[Problem] = []
+    if options.scale not in SCALES:
+        remedy = nearest_or_all(options.scale, list(SCALES))
+        faults.append(Problem("toxicity.scale", f"there is no scale `{options.scale}`", remedy))
+    for phase, named in (("acute", options.acute), ("late", options.late)):
+        for column in named:
+            described = table.columns.get(column)
+            if described is None:
+                remedy = nearest(column, list(table.columns))
+                faults.append(Problem(f"toxicity.{phase}", f"there is no column `{column}`", remedy))
+            elif described.kind not in ("integer", "number", "flag", "category"):
+                what = f"column `{column}` must hold grades; it is of kind {described.kind}"
+                faults.append(Problem(f"toxicity.{phase}", what))
+    return faults

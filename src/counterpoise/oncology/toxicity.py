@@ -1,0 +1,94 @@
+"""Toxicity: the worst grade of each patient, organ by organ and phase by phase, counted by arm."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field, TypeAdapter
+
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Counts, Floats, as_floats, require
+from counterpoise.oncology.definition import read_rules
+from counterpoise.read.codebook import Options
+
+Phase = Literal["acute", "late"]
+HIGHEST = 5
+
+
+class ToxicityOptions(Options):
+    """The scale, and the columns of grades by phase: column to organ; several columns may name one organ."""
+
+    scale: str
+    acute: dict[str, str] = Field(default_factory=dict[str, str])
+    late: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class ToxicityScale(Options):
+    """A scale of toxicity: its highest grade, the day from which effects are late, and its source."""
+
+    highest: int
+    late_after_days: int
+    source: str
+
+
+SCALES: Mapping[str, ToxicityScale] = TypeAdapter(dict[str, ToxicityScale]).validate_python(read_rules("toxicity"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToxicityRow:
+    """Worst grades of one organ in one phase.
+
+    `counts` (a, 6): patients of each of the a arms by grade 0 to 5. `assessed` (a,): those with any grade, the
+    denominators.
+    """
+
+    organ: str
+    phase: Phase
+    arms: tuple[str, ...]
+    counts: Counts
+    assessed: Counts
+
+    def at_least(self, grade: int) -> Counts:
+        """Return how many of each arm had this grade or a worse one (a,)."""
+        return self.counts[:, grade:].sum(axis=1)
+
+
+def worst_grade(grades: ArrayLike) -> Floats:
+    """Return the highest of each patient's grades (n,) of (n, k); NaN for who was never assessed.
+
+    Raises `InputError` for what is no grade from 0 to 5.
+
+    >>> worst_grade([[0, 2], [1, np.nan], [np.nan, np.nan]])
+    array([ 2.,  1., nan])
+    """
+    matrix = as_floats("grades", grades)
+    if matrix.ndim != 2:
+        raise InputError(f"`grades` must be two-dimensional; its shape is {matrix.shape}.")
+    require(np.isnan(matrix) | np.isin(matrix, np.arange(HIGHEST + 1)), "`grades` must be whole, 0 to 5, or missing")
+    worst = np.max(np.where(np.isnan(matrix), -1.0, matrix), axis=1, initial=-1.0)
+    return np.where(worst < 0, np.nan, worst)
+
+
+def toxicity_row(organ: str, phase: Phase, grades: ArrayLike, arm: ArrayLike, arms: Sequence[str]) -> ToxicityRow:
+    """Count worst grades by arm; who was never assessed is in no denominator.
+
+    `grades` (n, k), NaN where not assessed; `arm` (n,) holds the index of each patient's arm in `arms`. Raises
+    `InputError` where an arm or a grade is none.
+
+    >>> row = toxicity_row("Skin", "acute", [[0], [2], [np.nan]], [0, 1, 1], ["No boost", "Boost"])
+    >>> row.counts[:, :3].tolist(), row.assessed.tolist()
+    ([[1, 0, 0], [0, 0, 1]], [1, 1])
+
+    Source: Cox JD et al., Int J Radiat Oncol Biol Phys 1995;31:1341-1346 (grades 0 to 5).
+    """
+    worst = worst_grade(grades)
+    index = as_floats("arm", arm)
+    if index.shape != worst.shape:
+        raise InputError(f"`arm` must have {worst.size} elements, one a row; its shape is {index.shape}.")
+    require(np.isin(index, np.arange(len(arms))), f"`arm` must be an index of the {len(arms)} arms")
+    seen = ~np.isnan(worst)
+    counts = np.zeros((len(arms), HIGHEST + 1), dtype=np.int64)
+    np.add.at(counts, (index[seen].astype(np.int64), worst[seen].astype(np.int64)), 1)
+    return ToxicityRow(organ, phase, tuple(arms), counts, counts.sum(axis=1))
