@@ -56,7 +56,7 @@ def demo(
 
 @app.command(epilog="Examples:\n\ncounterpoise init patients.csv\n\ncounterpoise init patients.xlsx --out plan.toml")
 def init(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="The patient table: CSV, Excel, SPSS, Stata or SAS.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="The patient table: CSV, Excel, SPSS, Stata or Parquet.")],
     out: Annotated[Path, typer.Option(metavar="PLAN", help="The plan to write.")] = Path("study.toml"),
     force: Annotated[bool, typer.Option("--force", help="Replace the plan if it exists.")] = False,
 ) -> None:
