@@ -19,6 +19,7 @@ class Column(Options):
 
     A `flag` is a 0/1 column. `levels` maps each code of a category to its label, in the order in which
     tables show them (the first is the reference). `missing` lists codes that stand for 'not known'.
+    `decimal_comma` says that numbers are written 1,5 in a file whose columns are not separated by semicolons.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Column(Options):
     date_order: DateOrder = "iso"
     minimum: float | None = None
     maximum: float | None = None
+    decimal_comma: bool = False
 
 
 class InferredColumn(Column):

@@ -119,9 +119,7 @@ class _Compiler:
                 return pl.lit(node.value)
             case Comparison():
                 want = self.common(node.left, node.right)
-                return _OPERATORS[node.operator](
-                    self.compile(node.left, want), self.compile(node.right, want)
-                )
+                return _OPERATORS[node.operator](self.compile(node.left, want), self.compile(node.right, want))
             case Member():
                 return self.member(node)
             case IsMissing():
@@ -164,9 +162,7 @@ class _Compiler:
         want = self.common(*node.arguments)
         if node.function in ("days", "months", "years"):
             first, second = (self.compile(argument, "date") for argument in node.arguments)
-            return (
-                completed_years(first, second) if node.function == "years" else _between(node, first, second)
-            )
+            return completed_years(first, second) if node.function == "years" else _between(node, first, second)
         parts = [self.compile(argument, want) for argument in node.arguments]
         if node.function == "floor":
             return parts[0].floor()

@@ -7,6 +7,7 @@ from typing import Literal
 
 from counterpoise.errors import Problem
 from counterpoise.read.codebook import Column, InferredColumn
+from counterpoise.read.names import nearest
 from counterpoise.read.rule_syntax import (
     Call,
     Chain,
@@ -40,16 +41,6 @@ def column_kind(column: Column) -> ValueKind:
     return _OF_COLUMN.get(column.kind, "text")
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return the question that suggests the nearest valid name, or nothing where none is near.
-
-    >>> nearest("boost", ["imn_boost", "age"])
-    'did you mean `imn_boost`?'
-    """
-    near = get_close_matches(name, valid, n=1) or [other for other in valid if other.lower() == name.lower()]
-    return f"did you mean `{near[0]}`?" if near else ""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
     """The kinds of all parts of a rule, by the identity of the part, and what is wrong with it."""
@@ -62,9 +53,9 @@ def kinds_of(rule: str, tree: Node, known: Mapping[str, Column]) -> Kinds:
     """Work out the kind of every part of a rule over the columns `known`, and collect what is wrong.
 
     >>> from counterpoise.read.rule_parser import syntax_tree
-    >>> rule = "age == 'old'"
-    >>> [problem.what for problem in kinds_of(rule, syntax_tree(rule), {"age": Column(kind="number")}).problems]
-    ['it compares `age` (a number) with the text "old" (position 5)']
+    >>> rule, known = "age == 'old'", {"age": Column(kind="number")}
+    >>> kinds_of(rule, syntax_tree(rule), known).problems[0].what
+    'it compares `age` (a number) with the text "old" (position 5)'
     """
     checker = _Checker(rule, known)
     checker.kind(tree)
@@ -154,9 +145,7 @@ class _Checker:
             for side, kind in ((node.left, left), (node.right, right)):
                 if kind == "text":
                     remedy = "list the codes that are meant: in [...]"
-                    self.wrong(
-                        node, f"`{node.operator}` compares numbers or dates, not {spoken(side, kind)}", remedy
-                    )
+                    self.wrong(node, f"`{node.operator}` compares numbers or dates, not {spoken(side, kind)}", remedy)
                     return
 
     def same(self, node: Node, left: Node, right: Node, kind: ValueKind, other: ValueKind) -> None:
@@ -196,12 +185,7 @@ class _Checker:
         if not (isinstance(name, Name) and isinstance(code, Text)):
             return
         column = self.known.get(name.name)
-        if (
-            column is None
-            or not column.levels
-            or isinstance(column, InferredColumn)
-            or code.value in column.levels
-        ):
+        if column is None or not column.levels or isinstance(column, InferredColumn) or code.value in column.levels:
             return
         codes = ", ".join(f'"{level}"' for level in column.levels)
         meant = [level for level, label in column.levels.items() if label == code.value]
@@ -210,13 +194,14 @@ class _Checker:
         self.wrong(code, f'`{name.name}` has no code "{code.value}"', remedy)
 
     def zero_or_one(self, node: Node, other: Node, kind: ValueKind, other_kind: ValueKind) -> None:
-        if kind == "flag" and isinstance(other, Number) and other.value not in (0, 1):
+        inferred = isinstance(node, Name) and isinstance(self.known.get(node.name), InferredColumn)
+        if kind == "flag" and not inferred and isinstance(other, Number) and other.value not in (0, 1):
             self.wrong(other, f"{spoken(node, kind)} is compared with {other.value:g}", "a flag is 0 or 1")
         if isinstance(node, Truth) and other_kind == "number":
             self.wrong(node, f"it compares {spoken(node, kind)} with {spoken(other, other_kind)}")
 
     def call(self, node: Call) -> ValueKind:
-        kinds = [self.kind(argument) for argument in node.arguments]
+        kinds: list[ValueKind] = [self.kind(argument) for argument in node.arguments]
         if node.function in ("days", "months", "years"):
             self.dates(node, kinds)
             return "number"
@@ -238,7 +223,7 @@ class _Checker:
     def choice(self, node: Choice) -> ValueKind:
         self.conditions([condition for condition, _ in node.branches], "if")
         values = [value for _, value in node.branches] + [node.otherwise]
-        kinds = list(map(self.kind, values))
+        kinds: list[ValueKind] = [self.kind(value) for value in values]
         said: list[ValueKind] = [kind for kind in kinds if kind != "any"]
         if set(said) <= {"flag", "number"}:
             answers = [value for value, kind in zip(values, kinds, strict=True) if kind != "any"]

@@ -121,9 +121,7 @@ class _Parser:
             self.expect("then")
             branches.append((condition, self.any()))
             if not self.found("else"):
-                raise self.unexpected(
-                    "`else` is expected here", "say what holds otherwise, for example `else missing`"
-                )
+                raise self.unexpected("`else` is expected here", "say what holds otherwise, for example `else missing`")
             if not self.found("if"):
                 return Choice(tuple(branches), self.any(), at)
 
@@ -261,7 +259,5 @@ class _Parser:
         written = arguments[0]
         day = iso_date(written.value) if isinstance(written, Text) else None
         if day is None:
-            raise rule_error(
-                self.rule, "`date` takes a day as text", token.at, 'for example date("2020-01-31")'
-            )
+            raise rule_error(self.rule, "`date` takes a day as text", token.at, 'for example date("2020-01-31")')
         return Day(day, token.at)

@@ -190,20 +190,7 @@ class Call:
 
 
 Literal = Number | Text | Day | Truth
-Node = (
-    Literal
-    | Missing
-    | Name
-    | Negative
-    | Chain
-    | Comparison
-    | Member
-    | IsMissing
-    | Not
-    | Logical
-    | Choice
-    | Call
-)
+Node = Literal | Missing | Name | Negative | Chain | Comparison | Member | IsMissing | Not | Logical | Choice | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +241,7 @@ def tokens_of(rule: str) -> tuple[Token, ...]:
 def _stray(rule: str, at: int) -> InputError:
     """Explain the character at which no word can start."""
     if rule[at].isdigit():
-        return rule_error(
-            rule, f"`{_word(rule, at)}` is neither a number nor a name", at, "put a name in backticks"
-        )
+        return rule_error(rule, f"`{_word(rule, at)}` is neither a number nor a name", at, "put a name in backticks")
     found = next((sign for sign in (rule[at : at + 2], rule[at]) if sign in _HINTS), rule[at])
     return rule_error(rule, f"`{found}` is not part of the language", at, _HINTS.get(found, ""))
 
@@ -315,9 +300,7 @@ def compiled_size(node: Node) -> int:
             rest = (compiled_size(part) * (2 if symbol == "/" else 1) for symbol, part in node.rest)
             return 1 + compiled_size(node.first) + sum(rest)
         case Choice():
-            branches = (
-                2 * compiled_size(condition) + compiled_size(value) for condition, value in node.branches
-            )
+            branches = (2 * compiled_size(condition) + compiled_size(value) for condition, value in node.branches)
             return 1 + sum(branches) + compiled_size(node.otherwise)
         case Call():
             times = {"years": 3, "min": 2, "max": 2}.get(node.function, 1)
