@@ -13,7 +13,7 @@ from counterpoise.balance.propensity import PropensityScore
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.imbalance import standard_deviation
-from counterpoise.kernels.nearest import DIGITS, Order, nearest_pairs
+from counterpoise.kernels.nearest import UNITS, Order, nearest_pairs
 from counterpoise.read.codebook import Options
 
 CaliperSd = Literal["pooled", "overall"]
@@ -99,7 +99,7 @@ def match(
     n = score.treatment.size
     ranks = np.random.default_rng(seed).permutation(n) if tie_rank is None else tie_rank
     deviation = _deviation(score.logit, score.treatment, caliper_sd)
-    limit = None if caliper is None else round(caliper * deviation, DIGITS)
+    limit = None if caliper is None else float(np.rint(caliper * deviation * UNITS)) / UNITS
     pairs = nearest_pairs(
         score.logit, score.treatment, caliper=limit, order=order, tie_covariates=score.x, tie_rank=ranks
     )

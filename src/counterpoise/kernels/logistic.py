@@ -185,18 +185,31 @@ def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Float
     for start in range(0, sign.size, BLOCK):
         rows = slice(start, start + BLOCK)
         part, case = design[rows], weights[rows]
-        miss, log_hit = miss_and_log_hit(sign[rows] * predictor[rows])
-        log_likelihood += float(case @ log_hit)
+        agreement = sign[rows] * predictor[rows]
+        miss = expit(-agreement)
+        log_likelihood += float(case @ log_expit(agreement))
         gradient += (case * sign[rows] * miss) @ part
         information += (part * (case * miss * (1.0 - miss))[:, None]).T @ part
     return _Point(coefficients, predictor, log_likelihood, gradient, information)
 
 
-def miss_and_log_hit(agreement: Floats) -> tuple[Floats, Floats]:
-    """Return 1 - p and log p, where p = 1 / (1 + exp(-agreement)), without loss of digits at either end."""
-    tail = np.exp(-np.abs(agreement))
-    miss = np.where(agreement >= 0, tail, 1.0) / (1.0 + tail)
-    return miss, np.minimum(agreement, 0.0) - np.log1p(tail)
+def expit(predictor: Floats) -> Floats:
+    """Return 1 / (1 + exp(-predictor)), to full relative precision at the lower end.
+
+    >>> expit(np.array([-800.0, 0.0, 800.0]))
+    array([0. , 0.5, 1. ])
+    """
+    tail = np.exp(-np.abs(predictor))
+    return np.where(predictor >= 0, 1.0, tail) / (1.0 + tail)
+
+
+def log_expit(predictor: Floats) -> Floats:
+    """Return the logarithm of `expit`, finite wherever the predictor is.
+
+    >>> log_expit(np.array([-800.0, 0.0])).round(4)
+    array([-8.000e+02, -6.931e-01])
+    """
+    return np.minimum(predictor, 0.0) - np.log1p(np.exp(-np.abs(predictor)))
 
 
 def _separates(agreement: Floats, predictor: Floats) -> bool:
@@ -206,11 +219,10 @@ def _separates(agreement: Floats, predictor: Floats) -> bool:
 
 
 def _answer(point: _Point, back: Floats, steps: int) -> LogisticFit:
-    tail = np.exp(-np.abs(point.predictor))
     return LogisticFit(
         coefficients=back @ point.coefficients,
         covariance=back @ np.linalg.inv(point.information) @ back.T,
-        probability=np.where(point.predictor >= 0, 1.0, tail) / (1.0 + tail),
+        probability=expit(point.predictor),
         linear_predictor=point.predictor,
         log_likelihood=point.log_likelihood,
         deviance=-2.0 * point.log_likelihood,

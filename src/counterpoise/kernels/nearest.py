@@ -14,8 +14,8 @@ from counterpoise.kernels.logistic import centre_and_scale, require_both_arms
 
 Order = Literal["descending", "ascending", "closest"]
 
-DIGITS = 12
-"""Decimals to which scores and their differences are rounded, so that equal scores are equal in any row order."""
+UNITS = 1e12
+"""Scores are counted in whole units of 1e-12, so that equal scores, and equal distances, are equal in any row order."""
 
 TIE_DIGITS = 9
 """Decimals to which the covariate distances that break ties are rounded."""
@@ -61,41 +61,43 @@ def nearest_pairs(
     """
     treated = as_binary("treatment", treatment)
     require_both_arms(treated)
-    scores = np.round(as_vector("score", score, treated.size), DIGITS) + 0.0
     if order not in ("descending", "ascending", "closest"):
         raise InputError(f"`order` must be descending, ascending or closest; it is {order!r}.")
     if caliper is not None and not caliper >= 0:
         raise InputError(f"`caliper` must not be negative; it is {caliper}.")
-    rank = np.arange(treated.size) if tie_rank is None else as_vector("tie_rank", tie_rank, treated.size)
-    covariates = None if tie_covariates is None else _scaled(as_matrix("tie_covariates", tie_covariates, treated.size))
-    limit = np.inf if caliper is None else round(float(caliper), DIGITS)
-    pool = _Controls(scores, np.flatnonzero(~treated), rank, covariates, limit)
+    units = np.rint(as_vector("score", score, treated.size) * UNITS) + 0.0
+    n = treated.size
+    rank = np.arange(n, dtype=float) if tie_rank is None else as_vector("tie_rank", tie_rank, n)
+    covariates = None if tie_covariates is None else _scaled(as_matrix("tie_covariates", tie_covariates, n))
+    limit = np.inf if caliper is None else float(np.rint(caliper * UNITS))
+    pool = _controls(units, np.flatnonzero(~treated), rank, covariates, limit)
     rows = np.flatnonzero(treated)
     if order == "closest":
-        return _closest_first(scores, rows, rank, pool)
+        return _closest_first(units, rows, rank, pool)
     direction = -1.0 if order == "descending" else 1.0
-    queue = rows[np.lexsort((rank[rows], direction * scores[rows]))]
-    return _in_turn(scores, queue, pool)
+    return _in_turn(units, rows[np.lexsort((rank[rows], direction * units[rows]))], pool)
 
 
-def _in_turn(scores: Floats, queue: Counts, pool: "_Controls") -> Pairs:
+def _in_turn(units: Floats, queue: Counts, pool: "_Controls") -> Pairs:
     made: list[tuple[int, int, float]] = []
-    for row, score in zip(queue.tolist(), scores[queue].tolist(), strict=True):
-        found = pool.nearest(row, score)
+    for row, unit in zip(queue.tolist(), units[queue].tolist(), strict=True):
+        found = pool.nearest(unit)
         if found is not None:
-            distance, _, _, place = found
+            distance, places = found
+            place = places[0] if len(places) == 1 else pool.choose(row, places)[-1]
             made.append((row, pool.take(place), distance))
     return _as_pairs(made)
 
 
-def _closest_first(scores: Floats, rows: Counts, rank: Floats | Counts, pool: "_Controls") -> Pairs:
-    """Pair by increasing distance: a treated row whose control has gone waits with its next best one."""
+def _closest_first(units: Floats, rows: Counts, rank: Floats, pool: "_Controls") -> Pairs:
+    """Pair by increasing distance: a treated row whose control has gone waits again with its next best one."""
     waiting: list[tuple[float, float, float, float, int, int]] = []
 
     def wait(row: int) -> None:
-        found = pool.nearest(row, float(scores[row]))
+        found = pool.nearest(float(units[row]))
         if found is not None:
-            distance, apart, control_rank, place = found
+            distance, places = found
+            apart, control_rank, place = pool.choose(row, places)
             heapq.heappush(waiting, (distance, apart, float(rank[row]), control_rank, row, place))
 
     for row in rows.tolist():
@@ -112,34 +114,33 @@ def _closest_first(scores: Floats, rows: Counts, rank: Floats | Counts, pool: "_
 
 def _as_pairs(made: list[tuple[int, int, float]]) -> Pairs:
     treated, control, distance = zip(*made, strict=True) if made else ((), (), ())
-    return Pairs(np.array(treated, dtype=int), np.array(control, dtype=int), np.array(distance, dtype=float))
+    return Pairs(np.array(treated, dtype=int), np.array(control, dtype=int), np.array(distance, dtype=float) / UNITS)
 
 
 class _Controls:
-    """The controls by score, and which of them are free.
+    """The m controls in order of score, and which of them are free.
 
-    Places 0 .. m - 1 are the controls sorted by score, covariates, rank: a run is a stretch of equal scores, a
-    patch of it a stretch of equal covariates too, whose first free place stands for all of the patch. `_after[i]`
-    leads to the first free place at or after i, `_before[i + 1]` to the last at or before i (a union-find, m and
-    0 being its ends).
+    A run is a stretch of equal scores; a patch of it a stretch of equal covariates too, sorted by rank, whose
+    first free place stands for all of it. `_after[i]` leads to the first free place at or after i, `_before[i + 1]`
+    to the last at or before i: two union-finds, which end at m and at 0.
     """
 
     def __init__(
-        self, scores: Floats, rows: Counts, rank: Floats | Counts, covariates: Floats | None, limit: float
+        self, units: Floats, patch: Counts, rows: Counts, rank: Floats, covariates: Floats | None, limit: float
     ) -> None:
-        patch = _patches(scores[rows], None if covariates is None else covariates[rows])
-        order = np.lexsort((rank[rows], patch, scores[rows]))
-        ordered, patch = scores[rows][order], patch[order]
-        self._rows: list[int] = rows[order].tolist()
-        self._score: list[float] = ordered.tolist()
-        self._rank: list[float] = np.asarray(rank, dtype=float)[rows][order].tolist()
-        self._run_start: list[int] = np.searchsorted(ordered, ordered, side="left").tolist()
-        ends = np.append(np.flatnonzero((np.diff(ordered) != 0) | (np.diff(patch) != 0)) + 1, ordered.size)
-        self._patch_end: list[int] = np.repeat(ends, np.diff(ends, prepend=0)).tolist()
+        m = rows.size
+        new_run = np.diff(units, prepend=np.nan) != 0
+        new_patch = new_run | (np.diff(patch, prepend=-1) != 0)
+        run_starts, patch_ends = np.flatnonzero(new_run), np.append(np.flatnonzero(new_patch)[1:], m)
+        self._unit: list[float] = units.tolist()
+        self._row: list[int] = rows.tolist()
+        self._run_start: list[int] = run_starts[np.cumsum(new_run) - 1].tolist()
+        self._patch_end: list[int] = patch_ends[np.cumsum(new_patch) - 1].tolist()
+        self._rank = rank
         self._covariates = covariates
         self._limit = limit
-        self._after = list(range(len(self._rows) + 1))
-        self._before = list(range(len(self._rows) + 1))
+        self._after = list(range(m + 1))
+        self._before = list(range(m + 1))
 
     def is_free(self, place: int) -> bool:
         return self._after[place] == place
@@ -148,41 +149,52 @@ class _Controls:
         """Mark a place as used and return its row."""
         self._after[place] = place + 1
         self._before[place + 1] = place
-        return self._rows[place]
+        return self._row[place]
 
-    def nearest(self, row: int, score: float) -> tuple[float, float, float, int] | None:
-        """Return distance, covariate distance, rank and place of the best free control within the caliper."""
-        here = bisect_left(self._score, score)
+    def nearest(self, unit: float) -> tuple[float, list[int]] | None:
+        """Return the least distance and the first free place of every patch at it; None beyond the caliper."""
+        here = bisect_left(self._unit, unit)
         right, left = _find(self._after, here), _find(self._before, here) - 1
-        to_right = round(self._score[right] - score, DIGITS) if right < len(self._rows) else np.inf
-        to_left = round(score - self._score[left], DIGITS) if left >= 0 else np.inf
+        to_right = self._unit[right] - unit if right < len(self._row) else np.inf
+        to_left = unit - self._unit[left] if left >= 0 else np.inf
         distance = min(to_right, to_left)
         if distance > self._limit or distance == np.inf:
             return None
-        places: list[int] = []
+        places = self._free_patches(right) if to_right == distance else []
         if to_left == distance:
             places += self._free_patches(left)
-        if to_right == distance:
-            places += self._free_patches(right)
-        apart = self._apart(row, places)
-        return min((distance, gap, self._rank[place], place) for gap, place in zip(apart, places, strict=True))
+        return distance, places
+
+    def choose(self, row: int, places: list[int]) -> tuple[float, float, int]:
+        """Return covariate distance to a treated row, rank and place of the best of several places."""
+        rows = [self._row[place] for place in places]
+        apart = np.zeros(len(rows))
+        if self._covariates is not None:
+            apart = np.round(np.square(self._covariates[rows] - self._covariates[row]).sum(axis=1), TIE_DIGITS)
+        return min(zip(apart.tolist(), self._rank[rows].tolist(), places, strict=True))
 
     def _free_patches(self, inside: int) -> list[int]:
         """Return the first free place of every patch in the run that a place lies in."""
-        value = self._score[inside]
-        place = _find(self._after, self._run_start[inside])
+        unit, after = self._unit[inside], self._after
+        place = _find(after, self._run_start[inside])
         found: list[int] = []
-        while place < len(self._rows) and self._score[place] == value:
+        while place < len(self._row) and self._unit[place] == unit:
             found.append(place)
-            place = _find(self._after, self._patch_end[place])
+            place = _find(after, self._patch_end[place])
         return found
 
-    def _apart(self, row: int, places: list[int]) -> list[float]:
-        """Return the squared covariate distance of a treated row to the control at each place."""
-        if self._covariates is None:
-            return [0.0] * len(places)
-        gap = self._covariates[[self._rows[place] for place in places]] - self._covariates[row]
-        return np.round(np.square(gap).sum(axis=1), TIE_DIGITS).tolist()
+
+def _controls(units: Floats, rows: Counts, rank: Floats, covariates: Floats | None, limit: float) -> _Controls:
+    """Sort the controls by score, covariates, rank."""
+    rows = rows[np.lexsort((rank[rows], units[rows]))]
+    patch = np.zeros(rows.size, dtype=int)
+    same_as_next = np.diff(units[rows]) == 0
+    if covariates is not None and same_as_next.any():
+        tied = np.append(same_as_next, False) | np.append(False, same_as_next)
+        patch[tied] = np.unique(covariates[rows[tied]], axis=0, return_inverse=True)[1].ravel()
+        order = np.lexsort((rank[rows], patch, units[rows]))
+        rows, patch = rows[order], patch[order]
+    return _Controls(units[rows], patch, rows, rank, covariates, limit)
 
 
 def _find(leads_to: list[int], start: int) -> int:
@@ -191,17 +203,6 @@ def _find(leads_to: list[int], start: int) -> int:
         leads_to[start] = leads_to[leads_to[start]]
         start = leads_to[start]
     return start
-
-
-def _patches(scores: Floats, covariates: Floats | None) -> Counts:
-    """Return numbers for the covariate patterns of rows that share their score with another; zero for the rest."""
-    patch = np.zeros(scores.size, dtype=int)
-    if covariates is not None:
-        _, run, size = np.unique(scores, return_inverse=True, return_counts=True)
-        tied = np.flatnonzero(size[run] > 1)
-        if tied.size:
-            patch[tied] = np.unique(covariates[tied], axis=0, return_inverse=True)[1].ravel()
-    return patch
 
 
 def _scaled(covariates: Floats) -> Floats:

@@ -12,7 +12,8 @@ from counterpoise.kernels.logistic import (
     back_transform,
     centre_and_scale,
     dependent_columns,
-    miss_and_log_hit,
+    expit,
+    log_expit,
     require_both_arms,
 )
 from counterpoise.kernels.risk_set import RiskSet, risk_set
@@ -20,10 +21,14 @@ from counterpoise.kernels.risk_set import RiskSet, risk_set
 BLOCK = 64
 """Replicates per block: enough to keep the matrix products busy, few enough to stay in cache."""
 
-SETTLED = 1e-9
+SETTLED = 1e-7
 """Largest relative change in the last step; the error after it is about its square."""
 
 MAX_STEPS = 40
+
+UPHILL = float(np.log(2.0))
+"""A Newton step that moves no predictor by more than this cannot lower a logistic likelihood, whose curvature
+along a step changes by less than the exponential of the largest move (Bach, Electron J Stat 2010;4:384-414)."""
 
 LARGEST_LOG_HAZARD_RATIO = 20.0
 """Beyond it a hazard ratio, 5e8, is infinite: all events of the replicate lie in one arm."""
@@ -101,23 +106,8 @@ def batched_logistic(
     for begin in range(0, weights.shape[0], BLOCK):
         rows = slice(begin, begin + BLOCK)
         coefficients[rows], converged[rows] = problem.fit(weights[rows], first)
-    coefficients[~converged] = np.nan
-    probability, _ = miss_and_log_hit(-(coefficients @ design.T))
+    probability = expit(coefficients @ design.T)
     return BatchedScore(coefficients @ back.T, probability, converged)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _State:
-    """Replicates under way: coefficients (b, q + 1), log likelihood (b,) and, by row (b, n), two more.
-
-    `agreement` is the predictor with its sign turned so that positive means the treatment that was given,
-    `miss` the fitted chance of the other treatment.
-    """
-
-    coefficients: Floats
-    agreement: Floats
-    value: Floats
-    miss: Floats
 
 
 class _Logistic:
@@ -134,49 +124,51 @@ class _Logistic:
 
     def fit(self, weights: Floats, start: Floats) -> tuple[Floats, Bools]:
         """Return coefficients (b, q + 1) and which replicates settled, by Newton's method with step halving."""
-        state = self._at(weights, np.tile(start, (weights.shape[0], 1)))
-        settled = np.zeros(weights.shape[0], dtype=bool)
-        singular = settled.copy()
+        found = np.full((weights.shape[0], start.size), np.nan)
+        active, here = np.arange(weights.shape[0]), np.tile(start, (weights.shape[0], 1))
         for _ in range(MAX_STEPS):
-            slope = weights * state.miss
-            information = (slope * (1.0 - state.miss)) @ self._products
-            move, failed = _solve(information[:, self._unpack], slope @ self._signed)
-            singular |= failed & ~settled
-            move[settled | singular] = 0.0
+            agreement = here @ self._signed.T
+            miss = expit(-agreement)
+            slope = weights * miss
+            information = (slope * (1.0 - miss)) @ self._products
+            move = _solve(information[:, self._unpack], slope @ self._signed)
             shift = move @ self._signed.T
-            settled |= (np.abs(shift) <= SETTLED * (1.0 + np.abs(state.agreement))).all(axis=1)
-            state = self._step(weights, state, move)
-            if settled.all():
+            reach = np.abs(shift).max(axis=1)
+            settled = reach <= SETTLED
+            found[active[settled]] = here[settled] + move[settled]
+            # A singular system leaves its replicate without a step, and so without an answer.
+            going = (reach > SETTLED) & np.isfinite(reach)
+            if not going.any():
                 break
-        return state.coefficients, settled & ~singular
-
-    def _at(self, weights: Floats, coefficients: Floats) -> _State:
-        agreement = coefficients @ self._signed.T
-        miss, log_hit = miss_and_log_hit(agreement)
-        return _State(coefficients, agreement, np.einsum("ij,ij->i", weights, log_hit), miss)
-
-    def _step(self, weights: Floats, here: _State, move: Floats) -> _State:
-        """Take each replicate's step, halved until it does not lower that replicate's log likelihood."""
-        floor = here.value - 1e-12 * np.abs(here.value)
-        there = self._at(weights, here.coefficients + move)
-        for _ in range(MAX_STEPS):
-            lower = ~(there.value >= floor)
-            if not lower.any():
-                break
-            move = np.where(lower[:, None], move / 2.0, move)
-            there = self._at(weights, here.coefficients + move)
-        return there
+            active, weights = active[going], weights[going]
+            here, move, shift, agreement = here[going], move[going], shift[going], agreement[going]
+            if reach[going].max() > UPHILL:
+                move = _shorten(weights, agreement, shift, move)
+            here = here + move
+        return found, np.isfinite(found[:, 0])
 
 
-def _solve(matrices: Floats, vectors: Floats) -> tuple[Floats, Bools]:
-    """Solve b systems (b, k, k) at once; a singular one gives zeros and is marked."""
+def _shorten(weights: Floats, agreement: Floats, shift: Floats, move: Floats) -> Floats:
+    """Halve each replicate's step until it does not lower that replicate's log likelihood."""
+    value = np.einsum("ij,ij->i", weights, log_expit(agreement))
+    fraction = np.ones((move.shape[0], 1))
+    for _ in range(MAX_STEPS):
+        ahead = np.einsum("ij,ij->i", weights, log_expit(agreement + fraction * shift))
+        lower = ahead < value - 1e-12 * np.abs(value)
+        if not lower.any():
+            break
+        fraction[lower] /= 2.0
+    return fraction * move
+
+
+def _solve(matrices: Floats, vectors: Floats) -> Floats:
+    """Solve b systems (b, k, k) at once; a singular one has NaN for an answer."""
     try:
-        return np.linalg.solve(matrices, vectors[..., None])[..., 0], np.zeros(vectors.shape[0], dtype=bool)
+        return np.linalg.solve(matrices, vectors[..., None])[..., 0]
     except np.linalg.LinAlgError:
         singular = np.linalg.matrix_rank(matrices, hermitian=True) < vectors.shape[1]
         safe = np.where(singular[:, None, None], np.eye(vectors.shape[1]), matrices)
-        solution = np.linalg.solve(safe, vectors[..., None])[..., 0]
-        return np.where(singular[:, None], 0.0, solution), singular
+        return np.where(singular[:, None], np.nan, np.linalg.solve(safe, vectors[..., None])[..., 0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
