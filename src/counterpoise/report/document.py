@@ -1,7 +1,8 @@
 """The neutral document: what a report says, before anyone decides how it looks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 from counterpoise.errors import InputError
@@ -188,6 +189,22 @@ def values(document: Document) -> Iterator[Value]:
 def column_count(table: Table) -> int:
     """Return the number of columns, spans counted in full."""
     return max((sum(cell.span for cell in row.cells) for row in (*table.header, *table.rows)), default=0)
+
+
+def spread(row: Row, columns: int) -> Row:
+    """Return a group row whose title takes the room of the empty cells after it; other rows as they are.
+
+    >>> [cell.span for cell in spread(Row((Cell(("Sex",)), Cell(), Cell(), Cell(("0.04",))), "group"), 4).cells]
+    [3, 1]
+    """
+    if row.kind != "group":
+        return row
+    if len(row.cells) == 1:
+        return replace(row, cells=(replace(row.cells[0], span=columns),))
+    title, *rest = row.cells
+    empty = list(takewhile(lambda cell: not cell.parts, rest))
+    title = replace(title, span=title.span + sum(cell.span for cell in empty))
+    return replace(row, cells=(title, *rest[len(empty) :]))
 
 
 def alignment(table: Table) -> tuple[Align, ...]:

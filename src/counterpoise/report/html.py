@@ -36,6 +36,7 @@ from counterpoise.report.document import (
     labels,
     plain,
     printable,
+    spread,
 )
 from counterpoise.report.layout import is_number, table_layout
 
@@ -44,6 +45,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _XLINK = "{http://www.w3.org/1999/xlink}"
 _UNWANTED = frozenset({"script", "metadata", "foreignObject", "title", "desc"})
 _CONTENTS_DEPTH = 2
+_FEW_COLUMNS = 4
 
 
 def render_html(document: Document, figures: Mapping[str, Mapping[str, bytes]]) -> str:
@@ -147,13 +149,14 @@ def _table(table: Table, label: Mapping[str, str]) -> dict[str, Any]:
     for row in table.rows:
         if row.kind == "group" and groups[-1]:
             groups.append([])
-        groups[-1].append({"kind": row.kind, "cells": _body_cells(row, align, label)})
+        groups[-1].append({"kind": row.kind, "cells": _body_cells(spread(row, len(align)), align, label)})
     return {
         "kind": "table",
         "id": f"table-{slug(table.name)}",
         "label": label[table.name],
         "caption": printable(table.caption),
         "wide": table_layout(table, label).landscape,
+        "many": len(align) > _FEW_COLUMNS,
         "header": [_header_cells(row, align, label) for row in table.header],
         "groups": [group for group in groups if group],
         "notes": [_html(note, label) for note in table.notes],
@@ -177,9 +180,6 @@ def _header_cells(row: Row, align: Sequence[str], label: Mapping[str, str]) -> M
 
 
 def _body_cells(row: Row, align: Sequence[str], label: Mapping[str, str]) -> Markup:
-    if len(row.cells) == 1:
-        form = '<th scope="rowgroup" colspan="{}" class="left indent-{}">{}</th>'
-        return Markup(form).format(len(align), min(row.indent, 3), _html(row.cells[0].parts, label))
     scope = "rowgroup" if row.kind == "group" else "row"
     cells: list[Markup] = []
     column = 0
@@ -188,7 +188,7 @@ def _body_cells(row: Row, align: Sequence[str], label: Mapping[str, str]) -> Mar
         span = Markup(' colspan="{}"').format(cell.span) if cell.span > 1 else ""
         if column == 0:
             style = f"{align[0]} indent-{min(row.indent, 3)}" if row.indent else align[0]
-            cells.append(Markup('<th scope="{}"{} class="{}">{}</th>').format(scope, span, style, text))
+            cells.append(Markup('<th scope="{}"{} class="{}"><span>{}</span></th>').format(scope, span, style, text))
         else:
             number = " number" if is_number(plain(cell.parts, label)) else ""
             cells.append(Markup('<td{} class="{}{}">{}</td>').format(span, align[column], number, text))

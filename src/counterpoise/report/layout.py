@@ -7,7 +7,7 @@ needs to be opened to find out. Numbers never wrap if there is any way to avoid 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from counterpoise.report.document import Cell, Table, column_count, plain
+from counterpoise.report.document import Cell, Document, Heading, Table, column_count, labels, plain
 
 PORTRAIT_CM = 17.0
 LANDSCAPE_CM = 25.7
@@ -61,6 +61,16 @@ def table_layout(table: Table, label: Mapping[str, str]) -> Layout:
                 return Layout(landscape, points, _share(least, wanted, points, page))
     page = LANDSCAPE_CM if turned[-1] else PORTRAIT_CM
     return Layout(turned[-1], _SMALLEST, tuple(page * width / sum(least) for width in least))
+
+
+def turned_pages(document: Document) -> tuple[bool, ...]:
+    """Return for each block whether it stands on a turned page: wide tables, and the headings just before them."""
+    label = labels(document)
+    turned: list[bool] = []
+    for block in reversed(document.blocks):
+        wide = isinstance(block, Table) and table_layout(block, label).landscape
+        turned.append(wide or (isinstance(block, Heading) and bool(turned) and turned[-1]))
+    return tuple(reversed(turned))
 
 
 def _needs(table: Table, label: Mapping[str, str]) -> tuple[list[float], list[float]]:
