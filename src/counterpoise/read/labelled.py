@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -58,17 +58,16 @@ def _read(path: Path) -> tuple[Mapping[str, Sequence[object]], "metadata_contain
     return cells, meta
 
 
-def _levels(labels: Mapping[str, Mapping[object, object]]) -> dict[str, dict[str, str]]:
-    return {
-        name: {cell_text(code): str(label) for code, label in of_column.items()} for name, of_column in labels.items()
-    }
+def _levels(labels: Mapping[str, Mapping[float | int, str]]) -> dict[str, dict[str, str]]:
+    return {name: {cell_text(code): label for code, label in of_column.items()} for name, of_column in labels.items()}
 
 
 def _missing_codes(name: str, column: Sequence[str], meta: "metadata_container") -> tuple[str, ...]:
     """Return the codes of a column that the file declares missing: each that occurs, and each that is listed."""
     listed = [cell_text(code) for code in meta.missing_user_values.get(name, ())]
     for bounds in meta.missing_ranges.get(name, ()):
-        low, high = bounds["lo"], bounds["hi"]
+        ends = cast(Mapping[str, object], bounds)
+        low, high = ends["lo"], ends["hi"]
         listed += [cell_text(low)] if low == high else _between(column, low, high)
     return tuple(dict.fromkeys(listed))
 

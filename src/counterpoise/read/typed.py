@@ -124,7 +124,8 @@ def _identifier_problems(raw: RawTable, identifiers: pl.Series) -> list[Problem]
             problems.append(Problem(where, "the identifier is missing"))
         elif identifier in first_row:
             problems.append(Problem(where, f"`{identifier}` was given in row {first_row[identifier]} already"))
-        first_row.setdefault(identifier, file_row)
+        else:
+            first_row[identifier] = file_row
     return shortened(problems, column, "like these")
 
 
