@@ -16,7 +16,7 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
     "flag": ("flag", "integer", "number", "category"),
     "number": ("number", "integer", "flag", "category"),
     "date": ("date",),
-    "category": ("category", "text", "id"),
+    "category": ("category", "text"),
 }
 """The kinds that a rule's outcome may be shown as, the first being what it is by itself."""
 
@@ -44,8 +44,9 @@ def column_of_rule(name: str, rule: Rule, wanted: Wanted, known: Mapping[str, Co
     else:
         labels = _levels(rule.tree, known) if outcome == "category" else {}
         column = Column(kind=_KINDS[outcome][0], label=name, levels=labels)
-    kind = wanted.kind or ("category" if wanted.levels else column.kind)
-    if kind not in (column.kind, *_KINDS[outcome]):
+    natural = "text" if column.kind == "id" else column.kind
+    kind = wanted.kind or ("category" if wanted.levels else natural)
+    if kind not in (natural, *_KINDS[outcome]):
         allowed = " or ".join(_KINDS[outcome])
         raise InputError(f"`{rule.text}` yields a {outcome}, which can be {allowed} but not {kind}")
     strange = [code for code in column.levels if wanted.levels and code not in wanted.levels]
@@ -71,7 +72,7 @@ def in_table_types(table: Table, values: pl.Series, column: Column) -> tuple[pl.
     if column.kind == "flag":
         problems += _outside(table, values, ~values.is_in([0, 1]), "must be 0 or 1")
     problems += _outside(table, values, _beyond(values, column), f"must be {_limits(column)}")
-    if column.kind in ("category", "text", "id"):
+    if column.kind in ("category", "text"):
         values = values.cast(pl.String)
     if column.kind == "category" and not column.levels:
         codes = values.drop_nulls().unique().sort().to_list()

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import polars as pl
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from counterpoise.cohort.cells import cell_problems
 from counterpoise.cohort.columns import Wanted, column_of_rule, in_table_types
@@ -50,6 +52,11 @@ class DeriveOptions(Options):
         if self.levels and self.kind not in (None, "category"):
             raise ValueError(f"`levels` belong to a category, and `kind` is {self.kind}")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the two ways to write it: a text, or a table."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
     @property
     def arguments(self) -> Mapping[str, Any]:

@@ -23,7 +23,8 @@ class Argument(Options):
 
     `codes` maps a meaning to its spellings in the data, in lower case and without `prefix` (a pattern).
     A value that is none of them is an error, never silently missing. `needs` are other arguments that it
-    makes no sense without; `unless` names the argument, and its value, that make this one dispensable.
+    makes no sense without; `unless` names the argument, and its value, that make this one dispensable; where
+    it is not given, the label of the column of `label_of` takes its place.
     """
 
     meaning: str
@@ -37,6 +38,7 @@ class Argument(Options):
     codes: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     prefix: str = ""
     needs: tuple[str, ...] = ()
+    label_of: str = ""
     unless: dict[str, str] = Field(default_factory=dict[str, str])
 
     def meaning_of(self, code: str, label: str = "") -> str | None:
@@ -202,7 +204,9 @@ class Derivation:
 
     def _given(self, arguments: Arguments, known: Mapping[str, Column]) -> Given:
         defaults = {name: a.default for name, a in self.arguments.items() if a.default is not None}
-        return Given(self.text, {**defaults, **arguments}, known)
+        named = {name: str(arguments[a.label_of]) for name, a in self.arguments.items() if a.label_of}
+        labels = {name: known[column].label or column for name, column in named.items()}
+        return Given(self.text, {**defaults, **labels, **arguments}, known)
 
 
 @functools.cache

@@ -24,12 +24,7 @@ def crossed_groups(given: Given) -> pl.Expr:
 
 def crossed_levels(given: Given) -> dict[str, str]:
     """Return the four groups, code to label: `A-/B-` is shown as A−/B−."""
-    first, second = (_short_name(given, name) for name in ("first", "second"))
+    first, second = given.arguments["first_name"], given.arguments["second_name"]
     codes = [f"{first}{one}/{second}{two}" for two in "-+" for one in "-+"]
     labels = [f"{first}{one}/{second}{two}" for two in "−+" for one in "−+"]
     return dict(zip(codes, labels, strict=True))
-
-
-def _short_name(given: Given, name: str) -> str:
-    column = str(given.arguments[name])
-    return str(given.arguments.get(f"{name}_name") or given.known[column].label or column)

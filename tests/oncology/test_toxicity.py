@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
+
+from counterpoise.errors import InputError
+from counterpoise.oncology.toxicity import SCALES, toxicity_row, worst_grade
+
+grades = hnp.arrays(
+    float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.sampled_from([np.nan, 0, 1, 2, 3, 4, 5])
+)
+
+
+@given(grades, st.data())
+def test_counts_are_those_of_a_loop(matrix: np.ndarray, data: st.DataObject) -> None:
+    arm = data.draw(st.lists(st.integers(0, 2), min_size=len(matrix), max_size=len(matrix)))
+    row = toxicity_row("Skin", "late", matrix, arm, ["a", "b", "c"])
+    counts = [[0] * 6 for _ in range(3)]
+    for patient, index in zip(matrix.tolist(), arm, strict=True):
+        known = [grade for grade in patient if not np.isnan(grade)]
+        if known:
+            counts[index][int(max(known))] += 1
+    assert row.counts.tolist() == counts
+    assert row.assessed.tolist() == [sum(arm_counts) for arm_counts in counts]
+    for grade in range(6):
+        assert row.at_least(grade).tolist() == [sum(arm_counts[grade:]) for arm_counts in counts]
+
+
+def test_the_denominator_is_who_was_assessed() -> None:
+    row = toxicity_row("Heart", "acute", [[0], [3], [np.nan], [1]], [0, 0, 0, 1], ["No boost", "Boost"])
+    assert row.assessed.tolist() == [2, 1]
+    assert row.at_least(1).tolist() == [1, 1]
+    assert (row.organ, row.phase, row.arms) == ("Heart", "acute", ("No boost", "Boost"))
+
+
+def test_one_patient_and_none_assessed() -> None:
+    assert toxicity_row("Skin", "acute", [[np.nan]], [0], ["a"]).assessed.tolist() == [0]
+    assert worst_grade(np.zeros((0, 2))).size == 0
+    np.testing.assert_array_equal(worst_grade(np.zeros((2, 0))), [np.nan, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "arm", "message"),
+    [
+        ([[6]], [0], "`grades` must be whole, 0 to 5, or missing; 1 of 1 is not"),
+        ([[1.5]], [0], "`grades` must be whole"),
+        ([[-1]], [0], "`grades` must be whole"),
+        ([1, 2], [0, 0], "`grades` must be two-dimensional"),
+        ([[1]], [2], "`arm` must be an index of the 2 arms"),
+        ([[1]], [np.nan], "`arm` must be an index of the 2 arms"),
+        ([[1]], [0, 1], "`arm` must have 1 elements"),
+    ],
+)
+def test_what_is_no_grade_or_no_arm_is_an_error(matrix: list[object], arm: list[float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        toxicity_row("Skin", "acute", matrix, arm, ["a", "b"])  # pyright: ignore[reportArgumentType]
+
+
+def test_scales_say_when_effects_are_late() -> None:
+    assert SCALES["RTOG/EORTC"].late_after_days == 90
+    assert all(scale.source and scale.highest == 5 for scale in SCALES.values())
