@@ -21,6 +21,8 @@ from counterpoise.kernels.risk_set import risk_set
 from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
+MAX_STEPS = 50
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoxFit:
@@ -70,7 +72,7 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     cluster: ArrayLike | None = None,
     robust: bool | None = None,
     initial: ArrayLike | None = None,
-    max_steps: int = 50,
+    max_steps: int = MAX_STEPS,
 ) -> CoxFit:
     """Fit Cox's model by maximum partial likelihood, with Efron's or Breslow's ties.
 
@@ -89,13 +91,10 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     Source: Cox (1972), JRSS B 34:187; Efron (1977), JASA 72:557; Lin and Wei (1989), JASA 84:1074.
     """
     sets = risk_set(time, event, entry)
-    x = as_matrix("x", x, sets.n)
+    x = as_covariates(x, sets.n)
     p = x.shape[1]
-    if p == 0:
-        raise InputError("`x` must have at least one column; it has none.")
-    if ties not in get_args(Ties):
-        raise InputError(f"`ties` must be 'efron' or 'breslow'; it is {ties!r}.")
-    codes = np.zeros(sets.n, dtype=np.intp) if stratum is None else group_codes("stratum", stratum, sets.n)
+    check_ties(ties)
+    codes = None if stratum is None else group_codes("stratum", stratum, sets.n)
     robust = (weights is not None or cluster is not None) if robust is None else robust
     w = as_weights("weights", weights, sets.n)
     start = np.zeros(p) if initial is None else as_vector("initial", initial, p)
@@ -103,12 +102,7 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     if not sets.event.any():
         return _without_fit(sets.n, p, ties, robust)
     design = arrange(sets, x, w, codes, ties)
-    ascent = ascend(
-        lambda beta: evaluate(design, beta),
-        start * design.scale,
-        spread=lambda beta: float(np.ptp(beta @ design.z)),
-        max_steps=max_steps,
-    )
+    ascent = maximise(design, start * design.scale, max_steps)
     naive = _naive_covariance(design, ascent)
     covariance, robust_score, influence = naive, None, None
     if robust:
@@ -125,7 +119,7 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
         log_likelihood_null=ascent.first.log_likelihood,
         log_likelihood=ascent.last.log_likelihood if known else np.nan,
         wald=quadratic_form(covariance, coefficients - start),
-        score=quadratic_form(ascent.first.information, ascent.first.score),
+        score=_score_test(ascent),
         robust_score=robust_score,
         n=sets.n,
         n_events=int(sets.event.sum()),
@@ -135,6 +129,30 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
         verdict=ascent.verdict,
         at_fault=ascent.at_fault,
         influence=influence,
+    )
+
+
+def as_covariates(x: ArrayLike, n: int) -> Floats:
+    """Return `x` as a finite (n, p) float matrix with p of at least 1."""
+    matrix = as_matrix("x", x, n)
+    if matrix.shape[1] == 0:
+        raise InputError("`x` must have at least one column; it has none.")
+    return matrix
+
+
+def check_ties(ties: str) -> None:
+    """Raise unless `ties` is the name of a treatment of tied event times."""
+    if ties not in get_args(Ties):
+        raise InputError(f"`ties` must be 'efron' or 'breslow'; it is {ties!r}.")
+
+
+def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> Ascent:
+    """Return the maximum of the partial likelihood; `start` and the result are of the scaled covariates."""
+    return ascend(
+        lambda beta: evaluate(design, beta),
+        start,
+        spread=lambda beta: float(np.ptp(beta @ design.z[1:])),
+        max_steps=max_steps,
     )
 
 
@@ -149,8 +167,14 @@ def quadratic_form(covariance: Floats, values: Floats) -> float:
     return float(values @ np.linalg.solve(covariance, values))
 
 
+def _score_test(ascent: Ascent) -> float:
+    if ascent.verdict is Verdict.COLLINEAR:
+        return np.nan
+    return float(ascent.first.score @ np.linalg.solve(ascent.first.information, ascent.first.score))
+
+
 def _naive_covariance(design: CoxDesign, ascent: Ascent) -> Floats:
-    p = len(design.z)
+    p = design.scale.size
     if ascent.verdict is not Verdict.COLLINEAR:
         try:
             return np.linalg.inv(ascent.last.information) / np.outer(design.scale, design.scale)

@@ -9,6 +9,7 @@ Source: Therneau and Grambsch (2000), Modeling Survival Data, section 3.3 (ties)
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,8 @@ from counterpoise.kernels.risk_set import RiskSet
 Ties = Literal["efron", "breslow"]
 
 BLOCK_ROWS = 16_384  # (p, rows) products of this width stay in the processor's cache
-MANY_STRATA = 16
+MANY_STRATA = 16  # beyond it a loop over strata costs more than log2(event times) passes over all
+CONSTANT_SPREAD = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,14 +31,18 @@ class Tied:
 
     group: Counts
     """(t,) which event times."""
+    single: Counts
+    """(g - t,) the other event times."""
     rows: Counts
     """(q,) the rows of the deaths."""
     z: Floats
-    """(p, q) their covariates."""
+    """(p + 1, q) their covariates."""
     start: Counts
     """(t,) where in `rows` each event time begins."""
     of: Counts
     """(q,) the index into `group` of each death."""
+    of_group: Counts
+    """(q,) the event time of each death."""
     fraction: Floats
     """(q,) f = 0, 1/d, ..., (d - 1)/d."""
     mean_weight: Floats
@@ -50,7 +56,7 @@ class Late:
     rows: Counts
     """(k,) which rows."""
     z: Floats
-    """(p, k) their covariates."""
+    """(p + 1, k) their covariates."""
     before: Counts
     """(k,) the last event time before each enters."""
     group: Counts
@@ -66,7 +72,7 @@ class CoxDesign:
     rows: Counts
     """(n,) the rows as given."""
     z: Floats
-    """(p, n) covariates, centred and of unit spread."""
+    """(p + 1, n) a row of ones, then the covariates, centred and of unit spread."""
     scale: Floats
     """(p,) what the covariates were divided by."""
     weights: Floats
@@ -98,13 +104,12 @@ class RiskSums:
     """The sums of the module's notation at one value of the coefficients."""
 
     risk: Floats
-    """(n,) w r, up to the factor exp(-shift)."""
-    shift: float
+    """(n,) w r, up to a common factor."""
     log_likelihood: float
-    s1: Floats
-    """(p, g)"""
-    tied_s1: Floats
-    """(p, t)"""
+    s: Floats
+    """(p + 1, g) S0, then S1."""
+    tied_s: Floats
+    """(p + 1, t) s0, then s1, where there are ties."""
     hazard: Floats
     """(g,) A."""
     a2: Floats
@@ -117,31 +122,31 @@ class RiskSums:
     """(t,)"""
 
 
-def arrange(sets: RiskSet, x: Floats, weights: Floats, stratum: Counts, ties: Ties) -> CoxDesign:
+def arrange(sets: RiskSet, x: Floats, weights: Floats, stratum: Counts | None, ties: Ties) -> CoxDesign:
     """Sort the rows and group the event times, once for all evaluations; `stratum` holds codes 0, 1, ...
 
     There must be an event.
     """
     m = sets.time.size
-    n_strata = int(stratum.max()) + 1
-    key = stratum * m + sets.group
-    event_key = np.unique(key[sets.event])
-    order = sets.order if n_strata == 1 else sets.order[np.argsort(stratum[sets.order], kind="stable")]
+    order, key, event_key = sets.order, sets.group, sets.event_groups
+    if stratum is not None:
+        order = order[np.argsort(stratum[order], kind="stable")]
+        key = stratum * m + key
+        event_key = np.unique(key[sets.event])
     last = np.searchsorted(event_key, key[order], side="right") - 1
-    first = _first_event(sets, event_key, stratum[order], order)
-    kept = first <= last
-    if not kept.all():
+    strata = event_key // m
+    bounds = np.searchsorted(strata, np.arange(int(key[order[-1]]) // m + 2))
+    first = _first_event(sets, event_key, order, stratum, bounds)
+    kept = np.flatnonzero(first <= last)
+    if kept.size < order.size:
         order, last, first = order[kept], last[kept], first[kept]
     z, scale = _standardise(x, order)
-    starts = np.searchsorted(last, np.arange(event_key.size))
+    groups = np.arange(event_key.size)
+    starts = np.searchsorted(last, groups)
     deaths = np.flatnonzero(sets.event[order])
-    w = weights[order]
-    strata = event_key // m
-    bounds = np.searchsorted(strata, np.arange(n_strata + 1))
-    segments = tuple(slice(a, b) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True) if b > a)
-    death_group = last[deaths]
-    death_start = np.searchsorted(death_group, np.arange(event_key.size))
-    death_weight = np.add.reduceat(w[deaths], death_start)
+    w, death_group = weights[order], last[deaths]
+    death_weight = np.add.reduceat(w[deaths], np.searchsorted(death_group, groups))
+    segments = tuple(slice(a, b) for a, b in pairwise(bounds.tolist()) if b > a)
     return CoxDesign(
         rows=order,
         z=z,
@@ -157,36 +162,43 @@ def arrange(sets: RiskSet, x: Floats, weights: Floats, stratum: Counts, ties: Ti
         links=_links(strata, segments),
         time_index=event_key % m,
         tied=_tied(z, deaths, death_group, death_weight, ties),
-        late=_late(z, first, strata, bounds),
+        late=None if sets.first is None else _late(z, first, bounds[strata[last]]),
     )
 
 
-def _first_event(sets: RiskSet, event_key: Counts, stratum: Counts, order: Counts) -> Counts:
+def _first_event(sets: RiskSet, event_key: Counts, order: Counts, stratum: Counts | None, bounds: Counts) -> Counts:
     """Return the first event time of its stratum at which each row may be at risk."""
-    m = sets.time.size
-    if sets.first is not None:
-        return np.searchsorted(event_key, stratum * m + sets.first[order])
-    begins = np.searchsorted(event_key, np.arange(int(stratum.max()) + 1) * m)
-    return begins[stratum]
+    codes = np.zeros(order.size, dtype=np.intp) if stratum is None else stratum[order]
+    if sets.first is None:
+        return bounds[codes]
+    return np.searchsorted(event_key, codes * sets.time.size + sets.first[order])
 
 
 def _standardise(x: Floats, order: Counts) -> tuple[Floats, Floats]:
-    z = np.ascontiguousarray(np.take(x, order, axis=0).T)
-    z -= z.mean(axis=1, keepdims=True)
-    spread = np.sqrt(np.einsum("ij,ij->i", z, z) / z.shape[1])
-    scale = np.where(spread > 0, spread, 1.0)
-    z /= scale[:, None]
-    return z, scale
+    """Centre and scale the covariates; what differs by no more than rounding is constant and becomes zero."""
+    z = np.empty((x.shape[1] + 1, order.size))
+    z[0], z[1:] = 1.0, np.take(x, order, axis=0).T
+    covariates = z[1:]
+    mean = covariates.mean(axis=1, keepdims=True)
+    covariates -= mean
+    spread = np.sqrt(np.einsum("ij,ij->i", covariates, covariates) / order.size)
+    constant = spread <= CONSTANT_SPREAD * np.abs(mean[:, 0])
+    spread[constant] = 1.0
+    covariates /= spread[:, None]
+    covariates[constant] = 0.0
+    return z, spread
 
 
 def _cut(start: Counts, n: int) -> tuple[tuple[slice, slice], ...]:
     """Cut the rows at event times, into blocks of about BLOCK_ROWS."""
+    if n <= BLOCK_ROWS:
+        return ((slice(0, n), slice(0, start.size)),)
     groups = np.unique(np.searchsorted(start, np.arange(0, n, BLOCK_ROWS)))
     groups = np.append(groups[groups < start.size], start.size)
-    edges = np.append(start, n)[groups]
+    rows = np.append(start, n)[groups]
     return tuple(
-        (slice(int(edges[i]), int(edges[i + 1])), slice(int(groups[i]), int(groups[i + 1])))
-        for i in range(groups.size - 1)
+        (slice(*row), slice(*group))
+        for row, group in zip(pairwise(rows.tolist()), pairwise(groups.tolist()), strict=True)
     )
 
 
@@ -200,17 +212,19 @@ def _links(strata: Counts, segments: tuple[slice, ...]) -> tuple[Bools, ...]:
 
 def _tied(z: Floats, deaths: Counts, death_group: Counts, death_weight: Floats, ties: Ties) -> Tied:
     count = np.bincount(death_group, minlength=death_weight.size)
-    group = np.flatnonzero(count > 1) if ties == "efron" else np.empty(0, dtype=np.intp)
-    size = count[group]
+    several = count > 1 if ties == "efron" else np.zeros(count.size, dtype=bool)
+    group = np.flatnonzero(several)
+    chosen = np.flatnonzero(several[death_group])
+    rows, of_group, size = deaths[chosen], death_group[chosen], count[group]
     start = np.cumsum(size) - size
     of = np.repeat(np.arange(group.size), size)
-    rows = deaths[(count > 1)[death_group]] if group.size else np.empty(0, dtype=np.intp)
     fraction = (np.arange(rows.size) - start[of]) / size[of]
-    return Tied(group, rows, z[:, rows], start, of, fraction, death_weight[group] / size)
+    mean_weight = death_weight[group] / size
+    return Tied(group, np.flatnonzero(~several), rows, z[:, rows], start, of, of_group, fraction, mean_weight)
 
 
-def _late(z: Floats, first: Counts, strata: Counts, bounds: Counts) -> Late | None:
-    rows = np.flatnonzero(first > bounds[strata[first]])
+def _late(z: Floats, first: Counts, stratum_first: Counts) -> Late | None:
+    rows = np.flatnonzero(first > stratum_first)
     if rows.size == 0:
         return None
     before = first[rows] - 1
@@ -220,30 +234,27 @@ def _late(z: Floats, first: Counts, strata: Counts, bounds: Counts) -> Late | No
     return Late(rows, z[:, rows], before, group, start)
 
 
-def at_risk(design: CoxDesign, leaving: Floats, late: Floats | None) -> Floats:
-    """Return (..., g) sums over those at risk, from sums by `exit` and sums of the `late` rows by row."""
-    if design.late is not None and late is not None:
-        leaving[..., design.late.group] -= np.add.reduceat(late, design.late.start, axis=-1)
-    total = np.empty_like(leaving)
+def _from_here_on(design: CoxDesign, values: Floats) -> Floats:
+    """Return (..., g) sums from each event time to the last one of its stratum."""
+    if len(design.segments) == 1:
+        return np.cumsum(values[..., ::-1], axis=-1)[..., ::-1]
     if not design.links:
-        for segment in design.segments:
-            part = leaving[..., segment]
-            total[..., segment] = np.cumsum(part[..., ::-1], axis=-1)[..., ::-1]
-        return total
-    total[...] = leaving
+        return np.concatenate(
+            [np.cumsum(values[..., s][..., ::-1], axis=-1)[..., ::-1] for s in design.segments], axis=-1
+        )
+    total = values.copy()
     for power, link in enumerate(design.links):
         total[..., : -(1 << power)] += np.where(link, total[..., 1 << power :], 0.0)
     return total
 
 
-def up_to(design: CoxDesign, values: Floats) -> Floats:
-    """Return (..., g) running sums over the event times of each stratum."""
-    total = np.empty_like(values)
+def _up_to_here(design: CoxDesign, values: Floats) -> Floats:
+    """Return (..., g) sums from the first event time of each stratum on."""
+    if len(design.segments) == 1:
+        return np.cumsum(values, axis=-1)
     if not design.links:
-        for segment in design.segments:
-            np.cumsum(values[..., segment], axis=-1, out=total[..., segment])
-        return total
-    total[...] = values
+        return np.concatenate([np.cumsum(values[..., s], axis=-1) for s in design.segments], axis=-1)
+    total = values.copy()
     for power, link in enumerate(design.links):
         total[..., 1 << power :] += np.where(link, total[..., : -(1 << power)], 0.0)
     return total
@@ -251,66 +262,65 @@ def up_to(design: CoxDesign, values: Floats) -> Floats:
 
 def while_at_risk(design: CoxDesign, values: Floats) -> Floats:
     """Return for each of n rows the sum of (..., g) values over the event times at which it is at risk."""
-    running = up_to(design, values)
-    sums = running[..., design.exit]
+    running = _up_to_here(design, values)
+    sums = np.take(running, design.exit, axis=-1)
     if design.late is not None:
         sums[..., design.late.rows] -= running[..., design.late.before]
     return sums
 
 
 def risk_sums(design: CoxDesign, beta: Floats) -> RiskSums:
-    """Compute the log-likelihood and all that its derivatives need."""
-    eta = beta @ design.z
-    shift = float(eta.max())
-    risk = np.exp(eta - shift)
+    """Compute the log-likelihood and all that its derivatives need; not finite where the hazards overflow."""
+    eta = beta @ design.z[1:]
+    eta -= eta.max()
+    risk = np.exp(eta)
     risk *= design.weights
-    s0 = np.add.reduceat(risk, design.start)
-    s1 = np.empty((len(beta), s0.size))
+    leaving = np.empty((len(design.z), design.start.size))
     for rows, groups in design.blocks:
         weighted = design.z[:, rows] * risk[rows]
-        s1[:, groups] = np.add.reduceat(weighted, design.start[groups] - rows.start, axis=1)
+        np.add.reduceat(weighted, design.start[groups] - rows.start, axis=1, out=leaving[:, groups])
     late = design.late
-    s0 = at_risk(design, s0, None if late is None else risk[late.rows])
-    s1 = at_risk(design, s1, None if late is None else late.z * risk[late.rows])
-    deaths, w = design.deaths, design.death_weight
+    if late is not None:
+        leaving[:, late.group] -= np.add.reduceat(late.z * risk[late.rows], late.start, axis=1)
+    s = _from_here_on(design, leaving)
+    s0, w, deaths, tied = s[0], design.death_weight, design.deaths, design.tied
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        log_s0, hazard = np.log(s0), w / s0
+        hazard = w / s0
         a2 = hazard / s0
-        log_likelihood = float(design.weights[deaths] @ (eta[deaths] - shift))
-        tied = design.tied
+        log_likelihood = float(design.weights[deaths] @ eta[deaths])
         if tied.group.size == 0:
-            none = np.empty(0)
-            log_likelihood -= float(w @ log_s0)
-            return RiskSums(risk, shift, log_likelihood, s1, s1[:, :0], hazard, a2, none, none, none)
-        tied_risk = risk[tied.rows]
-        tied_s0 = np.add.reduceat(tied_risk, tied.start)
-        tied_s1 = np.add.reduceat(tied.z * tied_risk, tied.start, axis=1)
-        den = s0[tied.group][tied.of] - tied.fraction * tied_s0[tied.of]
-        inverse = 1.0 / den
+            log_likelihood -= float(w @ np.log(s0))
+            return RiskSums(risk, log_likelihood, s, s[:, :0], hazard, a2, w[:0], w[:0], w[:0])
+        tied_s = np.add.reduceat(tied.z * risk[tied.rows], tied.start, axis=1)
+        den = s0[tied.of_group] - tied.fraction * tied_s[0, tied.of]
         powers = np.empty((5, den.size))
-        powers[0] = inverse
-        powers[1] = tied.fraction * inverse
-        powers[2:] = powers[[0, 1, 1]] * np.stack((inverse, inverse, powers[1]))
-        hazard[tied.group], tied_hazard, a2[tied.group], b2, c2 = tied.mean_weight * np.add.reduceat(
-            powers, tied.start, axis=1
-        )
-        single = np.ones(w.size, dtype=bool)
-        single[tied.group] = False
-        log_likelihood -= float(w[single] @ log_s0[single]) + float(tied.mean_weight[tied.of] @ np.log(den))
-    return RiskSums(risk, shift, log_likelihood, s1, tied_s1, hazard, a2, tied_hazard, b2, c2)
+        inverse, drawn = 1.0 / den, tied.fraction / den
+        powers[0], powers[1] = inverse, drawn
+        np.multiply(inverse, inverse, out=powers[2])
+        np.multiply(inverse, drawn, out=powers[3])
+        np.multiply(drawn, drawn, out=powers[4])
+        closed = tied.mean_weight * np.add.reduceat(powers, tied.start, axis=1)
+        hazard[tied.group], a2[tied.group] = closed[0], closed[2]
+        log_likelihood -= float(w[tied.single] @ np.log(s0[tied.single]))
+        log_likelihood -= float(tied.mean_weight[tied.of] @ np.log(den))
+    return RiskSums(risk, log_likelihood, s, tied_s, hazard, a2, closed[1], closed[3], closed[4])
 
 
 def martingale(design: CoxDesign, sums: RiskSums, factor: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return (n,) weighted martingale residuals and the weighted expected events, times (g,) `factor` if given."""
-    tied = design.tied
-    hazard = sums.hazard if factor is None else sums.hazard * factor
-    tied_hazard = sums.tied_hazard if factor is None else sums.tied_hazard * factor[tied.group]
+    """Return (n,) weighted martingale residuals, and the weighted expected number of events of each row.
+
+    If (g,) `factor` is given, each event time counts so many times.
+    """
+    tied, deaths = design.tied, design.deaths
+    hazard, tied_hazard, observed = sums.hazard, sums.tied_hazard, design.weights[deaths]
+    if factor is not None:
+        hazard, tied_hazard = hazard * factor, tied_hazard * factor[tied.group]
+        observed *= factor[design.death_group]
     expected = while_at_risk(design, hazard)
     expected[tied.rows] -= tied_hazard[tied.of]
     expected *= sums.risk
     residual = -expected
-    deaths = design.deaths
-    residual[deaths] += design.weights[deaths] * (1.0 if factor is None else factor[design.death_group])
+    residual[deaths] += observed
     return residual, expected
 
 
@@ -323,14 +333,14 @@ def derivatives(design: CoxDesign, sums: RiskSums, factor: Floats | None = None)
         z = design.z[:, rows]
         information += (z * expected[rows]) @ z.T
     a2, b2, c2 = sums.a2, sums.b2, sums.c2
+    tied = design.tied.group
     if factor is not None:
-        tied_factor = factor[design.tied.group]
-        a2, b2, c2 = a2 * factor, b2 * tied_factor, c2 * tied_factor
-    information -= (sums.s1 * a2) @ sums.s1.T
-    if b2.size:
-        cross = (sums.s1[:, design.tied.group] * b2) @ sums.tied_s1.T
-        information += cross + cross.T - (sums.tied_s1 * c2) @ sums.tied_s1.T
-    return design.z @ residual, (information + information.T) / 2
+        a2, b2, c2 = a2 * factor, b2 * factor[tied], c2 * factor[tied]
+    information -= (sums.s * a2) @ sums.s.T
+    if tied.size:
+        cross = (sums.s[:, tied] * b2) @ sums.tied_s.T
+        information += cross + cross.T - (sums.tied_s * c2) @ sums.tied_s.T
+    return (design.z @ residual)[1:], information[1:, 1:]
 
 
 def evaluate(design: CoxDesign, beta: Floats) -> Point:
@@ -340,20 +350,22 @@ def evaluate(design: CoxDesign, beta: Floats) -> Point:
 
 
 def score_residuals(design: CoxDesign, sums: RiskSums) -> Floats:
-    """Return the (n, p) derivatives of the score by each case weight times that weight; their sum is the score.
+    """Return (n, p) derivatives of the score by each case weight, times that weight; their sum is the score.
 
-    Under Efron's ties the deaths of a tied set share the risk set as their likelihood does. Source: numerics of
-    Lin and Wei (1989), JASA 84:1074, equation 2.5, with the ties of Therneau and Grambsch (2000), section 7.2.
+    Under Efron's ties the deaths of a tied set share the risk set just as their likelihood does.
+
+    Source: Lin and Wei (1989), JASA 84:1074, section 2; ties as in Therneau and Grambsch (2000), section 7.2.
     """
     tied, deaths = design.tied, design.deaths
-    c = sums.s1 * sums.a2
-    mean = sums.s1 * sums.hazard
-    c[:, tied.group] -= sums.tied_s1 * sums.b2
-    mean[:, tied.group] -= sums.tied_s1 * sums.tied_hazard
+    s1, tied_s1 = sums.s[1:], sums.tied_s[1:]
+    drawn, mean = s1 * sums.a2, s1 * sums.hazard
+    drawn[:, tied.group] -= tied_s1 * sums.b2
+    mean[:, tied.group] -= tied_s1 * sums.tied_hazard
     mean /= design.death_weight
     residual, _ = martingale(design, sums)
-    result = design.z * residual + while_at_risk(design, c) * sums.risk
+    result = design.z[1:] * residual
+    result += while_at_risk(design, drawn) * sums.risk
     result[:, deaths] -= mean[:, design.death_group] * design.weights[deaths]
-    d = sums.s1[:, tied.group] * sums.b2 - sums.tied_s1 * sums.c2
-    result[:, tied.rows] -= d[:, tied.of] * sums.risk[tied.rows]
+    shared = s1[:, tied.group] * sums.b2 - tied_s1 * sums.c2
+    result[:, tied.rows] -= shared[:, tied.of] * sums.risk[tied.rows]
     return result.T

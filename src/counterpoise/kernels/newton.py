@@ -111,7 +111,7 @@ def aliased_columns(information: Floats) -> Bools:
     if diagonal.size == 1:
         return empty
     scale = np.sqrt(np.where(empty, 1.0, diagonal))
-    correlation = information / np.outer(scale, scale)
+    correlation = information / (scale[:, None] * scale)
     try:
         pivots = np.diag(np.linalg.cholesky(correlation)) ** 2
         if pivots.min() > ALIASED_PIVOT and not empty.any():
