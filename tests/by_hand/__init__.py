@@ -1,0 +1,1 @@
+"""Data of a few rows whose answers are worked out on paper, as fractions."""
