@@ -58,6 +58,8 @@ _FIGURE_CM = 16.0
 _FIGURE_HEIGHT_CM = 21.0
 _INDENT_CM = 0.35
 _GROUP_SPACE = 5
+_KEPT_WHOLE = 22
+_KEPT_FIRST = 3
 _PARAGRAPH_STYLES = {"body": "Body Text", "lead": "Lead", "note": "Small Print"}
 _ALIGN: Mapping[Align, WD_ALIGN_PARAGRAPH] = {
     "left": WD_ALIGN_PARAGRAPH.LEFT,
@@ -159,13 +161,19 @@ class _Writer:
         fix_widths(word, layout.widths)
         for index, row in enumerate(rows):
             heads = len(table.header) - index
-            self._row(word, index, row, align, heads=heads, points=layout.points)
+            follows = index < len(rows) - 1 and (len(rows) <= _KEPT_WHOLE or index < len(table.header) + _KEPT_FIRST)
+            self._row(word, index, row, align, heads=heads, points=layout.points, keep=follows)
         for note in table.notes:
             self._parts(self.word.add_paragraph(style="Table Note"), note)
         self.word.add_paragraph(style="After Table")
 
-    def _row(self, word: WordTable, index: int, row: Row, align: Sequence[Align], *, heads: int, points: float) -> None:
-        """Write one row; `heads` header rows are left from it on, so it is the last of them if that is 1."""
+    def _row(
+        self, word: WordTable, index: int, row: Row, align: Sequence[Align], *, heads: int, points: float, keep: bool
+    ) -> None:
+        """Write one row; `heads` header rows are left from it on, so it is the last of them if that is 1.
+
+        `keep` holds it on the page of the next row.
+        """
         set_row(word, index, header=heads > 0)
         slots = word.rows[index].cells
         column = 0
@@ -183,7 +191,7 @@ class _Writer:
                 rule_under(paragraph)
             if column == 0 and row.indent:
                 paragraph.paragraph_format.left_indent = Cm(_INDENT_CM * row.indent)
-            paragraph.paragraph_format.keep_with_next = heads > 0 or row.kind == "group" or None
+            paragraph.paragraph_format.keep_with_next = keep or row.kind == "group" or None
             if row.kind == "group":
                 paragraph.paragraph_format.space_before = Pt(_GROUP_SPACE)
             bold = heads > 0 or row.kind == "total" or (row.kind == "group" and column == 0)
