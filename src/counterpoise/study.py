@@ -7,21 +7,22 @@ from pathlib import Path
 from narwhals.typing import IntoDataFrame
 
 from counterpoise.balance import MatchOptions
-from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times
+from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times, tabulate_toxicity
 from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
 from counterpoise.errors import InputError, PlanError, Problem, ProblemsError
 from counterpoise.estimate import (
     Analyses,
     AnalysisOptions,
+    AdverseEvent,
     DoseSummary,
     ToxicityComparison,
     analyse,
+    compare_adverse_event,
     compare_toxicity,
     dose_summary,
 )
 from counterpoise.findings import Finding, review
-from counterpoise.oncology import tabulate_toxicity
-from counterpoise.plan import Plan, load_plan, name_problems
+from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
 from counterpoise.read import Table, check_rule, read_table, table_from_frame
 
 Progress = Callable[[str, float], None]
@@ -43,6 +44,8 @@ class Study:
     analyses: Analyses
     doses: tuple[DoseSummary, ...]
     toxicity: tuple[ToxicityComparison, ...]
+    adverse_events: tuple[AdverseEvent, ...]
+    published: tuple[PublishedSection, ...]
     findings: tuple[Finding, ...]
 
 
@@ -68,6 +71,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     plan, folder = _plan_and_folder(plan)
     tell("Reading the table", 0.0)
     cohort = select(plan, read(plan, folder, table))
+    published = load_published(folder / plan.published.file) if plan.published else ()
     tell("Estimating", 0.1)
     analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
     return Study(
@@ -80,6 +84,8 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         analyses=analyses,
         doses=_doses(plan, cohort),
         toxicity=_toxicity(plan, cohort),
+        adverse_events=_adverse_events(plan, cohort),
+        published=published,
         findings=review(cohort.design, analyses),
     )
 
@@ -163,9 +169,17 @@ def _doses(plan: Plan, cohort: Cohort) -> tuple[DoseSummary, ...]:
 def _toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicityComparison, ...]:
     if plan.toxicity is None:
         return ()
-    items = {"acute": plan.toxicity.acute, "late": plan.toxicity.late}
-    rows = tabulate_toxicity(cohort.included, items, plan.treatment.column, cohort.design.treatment.labels)
+    treatment = cohort.design.treatment
+    rows = tabulate_toxicity(cohort.included, plan.toxicity, treatment.received.astype(int), treatment.labels)
     return tuple(compare_toxicity(row.organ, row.phase, row.counts, row.assessed) for row in rows)
+
+
+def _adverse_events(plan: Plan, cohort: Cohort) -> tuple[AdverseEvent, ...]:
+    events = plan.toxicity.events if plan.toxicity else {}
+    treated = cohort.design.treatment.received
+    return tuple(
+        compare_adverse_event(covariate(cohort.included, name), label, treated) for name, label in events.items()
+    )
 
 
 def _plan_and_folder(plan: Plan | Path | str) -> tuple[Plan, Path]:

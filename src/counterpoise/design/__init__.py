@@ -5,7 +5,6 @@ from counterpoise.design.options import (
     DoseOptions,
     ResponseOptions,
     TableOneOptions,
-    ToxicityOptions,
     TreatmentOptions,
 )
 from counterpoise.design.study_design import (
@@ -32,7 +31,6 @@ __all__ = [
     "Selection",
     "TableOneOptions",
     "Terms",
-    "ToxicityOptions",
     "Treatment",
     "TreatmentOptions",
     "canonical_order",

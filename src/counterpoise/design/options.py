@@ -34,11 +34,3 @@ class DoseOptions(Options):
     """Numeric columns summarised by median and range, such as radiation doses."""
 
     columns: tuple[str, ...] = Field(default=(), description="Columns or derived names.")
-
-
-class ToxicityOptions(Options):
-    """Columns that hold the worst grade per patient, with the organ that each stands for."""
-
-    scale: str = Field(default="RTOG/EORTC", description="The grading scale, as it is to be printed.")
-    acute: dict[str, str] = Field(default_factory=dict[str, str], description="Column = organ, acute phase.")
-    late: dict[str, str] = Field(default_factory=dict[str, str], description="Column = organ, late phase.")

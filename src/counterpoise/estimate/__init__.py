@@ -42,9 +42,11 @@ from counterpoise.estimate.subgroups import (
     subgroup_analysis,
 )
 from counterpoise.estimate.summaries import (
+    AdverseEvent,
     DoseSummary,
     EventShare,
     ToxicityComparison,
+    compare_adverse_event,
     compare_toxicity,
     dose_summary,
     event_share,
@@ -56,6 +58,7 @@ __all__ = [
     "NAIVE",
     "PAIR_ROBUST",
     "Adjustments",
+    "AdverseEvent",
     "Analyses",
     "AnalysisOptions",
     "ArmCurve",
@@ -87,6 +90,7 @@ __all__ = [
     "baseline_table",
     "bootstrap_effects",
     "compare_curves",
+    "compare_adverse_event",
     "compare_toxicity",
     "dose_summary",
     "event_share",

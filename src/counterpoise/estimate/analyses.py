@@ -24,7 +24,8 @@ class GroupHazards:
 class Analyses:
     """The results of one study; tuples run over the endpoints in the order of the plan.
 
-    `events` counts all patients, the controls and the treated; `overall` is the curve of all patients; `contrasts` is ordered by endpoint and then by adjustment.
+    `events` counts all patients, the controls and the treated; `overall` is the curve of all patients;
+    `contrasts` is ordered by endpoint and then by adjustment.
     """
 
     baseline: BaselineTable

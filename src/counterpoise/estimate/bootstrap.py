@@ -61,7 +61,7 @@ def bootstrap_effects(
     score, weighting, rows = adjustments.score, adjustments.weighting, adjustments.rows
     treated = score.treatment
     case_weights = fractional_weights(options.replicates, rows.size, options.seed)
-    refit = batched_logistic(treated, score.x, case_weights, start=score.coefficients)
+    refit = batched_logistic(treated, score.x, case_weights, start=score.fit.coefficients)
     weights = balancing_weights(
         refit.probability,
         treated,

@@ -47,6 +47,26 @@ class ToxicityComparison:
     p_grade2: float
 
 
+@dataclass(frozen=True, slots=True)
+class AdverseEvent:
+    """Patients with an event that carries no grade, `counts` of `assessed` in each arm, by Fisher's exact test."""
+
+    label: str
+    counts: tuple[int, int]
+    assessed: tuple[int, int]
+    p_value: float
+
+
+def compare_adverse_event(item: Covariate, label: str, treated: Bools) -> AdverseEvent:
+    """Count a 0/1 column in the control and in the treated arm."""
+    known = ~np.isnan(item.values)
+    arms = (known & ~treated, known & treated)
+    counts = np.array([[int((item.values[arm] == grade).sum()) for grade in (0, 1)] for arm in arms])
+    assessed = counts.sum(axis=1)
+    affected = (int(counts[0, 1]), int(counts[1, 1]))
+    return AdverseEvent(label, affected, (int(assessed[0]), int(assessed[1])), _at_least(counts, assessed, 1))
+
+
 def event_share(endpoint: Endpoint, members: Bools, confidence: float) -> EventShare:
     """Count the events among some of the patients."""
     events, size = int(endpoint.event[members].sum()), int(members.sum())

@@ -21,7 +21,7 @@ class ToxicityOptions(Options):
     """The scale, and the columns of grades by phase: column to organ; several columns may name one organ.
 
     `events` are 0/1 columns of adverse events that carry no grade, with what each is called.
-   """
+    """
 
     scale: str
     acute: dict[str, str] = Field(default_factory=dict[str, str])

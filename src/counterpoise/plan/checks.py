@@ -72,6 +72,7 @@ def _names_used(plan: Plan) -> Iterable[tuple[str, str]]:
         ("doses.columns", plan.doses.columns if plan.doses else ()),
         ("toxicity.acute", plan.toxicity.acute if plan.toxicity else ()),
         ("toxicity.late", plan.toxicity.late if plan.toxicity else ()),
+        ("toxicity.events", plan.toxicity.events if plan.toxicity else ()),
     ]
     for key, names in listed:
         for used in names:

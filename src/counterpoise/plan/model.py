@@ -4,14 +4,9 @@ from pydantic import Field
 
 from counterpoise.balance import MatchOptions, WeightOptions
 from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
-from counterpoise.design import (
-    DoseOptions,
-    ResponseOptions,
-    TableOneOptions,
-    ToxicityOptions,
-    TreatmentOptions,
-)
+from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.oncology.toxicity import ToxicityOptions
 from counterpoise.read import Column
 from counterpoise.read.codebook import Options
 

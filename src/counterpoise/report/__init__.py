@@ -1,1 +1,16 @@
-"""report."""
+"""Records become tables, figures and sentences, and those become HTML, Word, PDF and Excel."""
+
+from counterpoise.report.assemble import assemble
+from counterpoise.report.build import FORMATS, findings_as_text, report_files, write_report
+from counterpoise.report.numbers import Number, Numbers, collect_numbers
+
+__all__ = [
+    "FORMATS",
+    "Number",
+    "Numbers",
+    "assemble",
+    "collect_numbers",
+    "findings_as_text",
+    "report_files",
+    "write_report",
+]

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from counterpoise.design import DAYS_PER_MONTH
 from counterpoise.estimate import BaselineTable
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
@@ -13,6 +16,9 @@ def setting_numbers(study: Study) -> Iterable[Number]:
     yield Number("settings.confidence", plan.curves.confidence, "share")
     yield Number("settings.horizon", plan.study.horizon_months, "months")
     yield Number("settings.horizon_years", plan.study.horizon_months / 12, "years")
+    yield Number("settings.days_per_month", DAYS_PER_MONTH, "days")
+    if plan.balance and plan.balance.matching.caliper is not None:
+        yield Number("settings.caliper", plan.balance.matching.caliper, "SD of the logit")
     yield Number("settings.bootstrap_replicates", plan.bootstrap.replicates, "replicates")
     yield Number("settings.bootstrap_seed", plan.bootstrap.seed)
     if plan.subgroups:
@@ -108,6 +114,16 @@ def toxicity_numbers(study: Study) -> Iterable[Number]:
                 yield Number(f"{place}.{key}.{grade}.percent", share, "share", method=what, n=assessed)
         yield Number(f"{place}.p_any", row.p_any, method="Fisher's exact test of grade 1 or more")
         yield Number(f"{place}.p_grade2", row.p_grade2, method="Fisher's exact test of grade 2 or more")
+    if study.toxicity:
+        graded = np.any([row.counts.sum(axis=0) > 0 for row in study.toxicity], axis=0)
+        yield Number("toxicity.highest", int(np.flatnonzero(graded).max()), method="highest grade of any patient")
+    for index, event in enumerate(study.adverse_events, start=1):
+        place = f"toxicity.e{index}"
+        for key, count, assessed in zip(("control", "treated"), event.counts, event.assessed, strict=True):
+            share = count / assessed if assessed else float("nan")
+            yield Number(f"{place}.{key}.count", count, "patients", method=event.label, n=assessed)
+            yield Number(f"{place}.{key}.percent", share, "share", method=event.label, n=assessed)
+        yield Number(f"{place}.p", event.p_value, method="Fisher's exact test")
 
 
 def event_numbers(study: Study) -> Iterable[Number]:

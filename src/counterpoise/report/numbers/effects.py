@@ -1,9 +1,10 @@
 """The numbers of the effects: curves, Cox models, balance, contrasts, bootstrap, subgroups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
+from counterpoise.balance import PropensityScore
 from counterpoise.estimate import ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
@@ -176,7 +177,7 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     for name in ("minimum", "maximum", "mean", "coefficient_of_variation"):
         yield Number(f"weights.{name}", getattr(weighting, name), estimand=weighting.estimand)
     yield Number("weights.sum", float(weighting.weights.sum()), estimand=weighting.estimand)
-    yield from _score_model(adjustments.score.terms, adjustments.score.coefficients, adjustments.score.std_error)
+    yield from _score_model(adjustments.score)
     yield Number("matching.pairs", matching.n_pairs, "pairs")
     yield Number("matching.patients", 2 * matching.n_pairs, "patients")
     yield Number("matching.unmatched_treated", matching.unmatched_treated, "patients")
@@ -185,11 +186,11 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     yield Number("matching.caliper_sd", matching.caliper_sd, method=f"{matching.caliper_sd_name} SD of the logit")
 
 
-def _score_model(terms: Sequence[str], coefficients: Sequence[float], std_error: Sequence[float]) -> Iterable[Number]:
-    for index, term in enumerate(("Intercept", *terms)):
-        yield Number(
-            f"score.term{index}", float(coefficients[index]), "log odds", std_error=float(std_error[index]), method=term
-        )
+def _score_model(score: PropensityScore) -> Iterable[Number]:
+    std_error = np.sqrt(np.diag(score.fit.covariance))
+    for index, term in enumerate(("Intercept", *score.terms)):
+        value, spread = float(score.fit.coefficients[index]), float(std_error[index])
+        yield Number(f"score.term{index}", value, "log odds", std_error=spread, method=f"logistic regression: {term}")
 
 
 def subgroup_numbers(study: Study) -> Iterable[Number]:

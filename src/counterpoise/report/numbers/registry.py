@@ -89,6 +89,8 @@ def printed(entry: Number, style: str) -> str:
     """
     if style == "p_value":
         return fmt.format_p(_known(entry.p_value))
+    if style == "std_error":
+        return fmt.format_number(_known(entry.std_error))
     if style.endswith("_interval"):
         return _interval(entry, style.removesuffix("_interval"))
     if style == "median":

@@ -1,0 +1,44 @@
+"""The whole report as a neutral document, section by section."""
+
+from collections.abc import Callable, Iterable
+
+from counterpoise.report.content.adjusted import adjusted_section
+from counterpoise.report.content.balance import balance_section
+from counterpoise.report.content.cohort import events_section, patients_section, toxicity_section
+from counterpoise.report.content.curves import curves_section
+from counterpoise.report.content.front import findings_section, summary_section
+from counterpoise.report.content.hazards import cox_section
+from counterpoise.report.content.methods import methods_section
+from counterpoise.report.content.published import published_section
+from counterpoise.report.content.subgroups import subgroups_section
+from counterpoise.report.document import Block, Document
+from counterpoise.report.numbers import Numbers
+from counterpoise.study import Study
+
+Section = Callable[[Study, Numbers], Iterable[Block]]
+
+SECTIONS: tuple[Section, ...] = (
+    summary_section,
+    findings_section,
+    patients_section,
+    events_section,
+    curves_section,
+    cox_section,
+    balance_section,
+    adjusted_section,
+    subgroups_section,
+    toxicity_section,
+    published_section,
+    methods_section,
+)
+
+
+def assemble(study: Study, numbers: Numbers) -> Document:
+    """Build the document of a study; every number in it is printed from `numbers`."""
+    return Document(
+        title=study.plan.study.title,
+        subtitle=study.plan.study.setting,
+        blocks=tuple(block for section in SECTIONS for block in section(study, numbers)),
+        banner=study.plan.study.banner,
+        meta={"data": study.screened.source.name},
+    )

@@ -1,0 +1,91 @@
+"""Outcomes unadjusted, matched and weighted, side by side."""
+
+from collections.abc import Iterable
+
+from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, PAIR_ROBUST
+from counterpoise.report.content.curves import contrast_figures
+from counterpoise.report.content.tables import (
+    ADJUSTMENTS,
+    CONFIDENCE,
+    KEYS,
+    body,
+    group,
+    head,
+    horizon,
+    ratio_cells,
+    text,
+)
+from counterpoise.report.document import Block, Heading, Row, Table
+from counterpoise.report.numbers import Numbers, slug
+from counterpoise.study import Study
+
+
+def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Set the unadjusted, the matched and the weighted comparison side by side."""
+    if study.analyses.adjustments is None:
+        return
+    yield Heading(1, "Adjusted outcomes", "adjusted")
+    yield _outcome_table(study, numbers)
+    yield _variance_table(study, numbers)
+    label = study.design.treatment.label
+    yield from contrast_figures(study, numbers, "weighted", "curves_weighted", f"Weighted survival by {label}")
+    yield from contrast_figures(
+        study, numbers, "matched", "curves_matched", f"Survival by {label} in the matched pairs"
+    )
+
+
+def _outcome_table(study: Study, numbers: Numbers) -> Table:
+    rows: list[Row] = []
+    for endpoint in study.design.endpoints:
+        rows.append(group(f"{endpoint.label} ({endpoint.short})", 8))
+        for adjustment, label in ADJUSTMENTS.items():
+            contrast = study.analyses.contrast(endpoint.name, adjustment)
+            place = f"{endpoint.name}.{adjustment}"
+            cells = [
+                text(contrast.estimand),
+                *(numbers.cell(f"{{{place}.{k}.events:count}}/{{{place}.{k}.n:count}}") for k in reversed(KEYS)),
+                numbers.cell(f"{{{place}.treated.rate:share}} / {{{place}.control.rate:share}}"),
+                *ratio_cells(numbers, f"{place}.hazard_ratio"),
+                numbers.cell(f"{{{place}.curve_p:p}}"),
+            ]
+            rows.append(body(label, cells, indent=1))
+    control, treated = study.design.treatment.labels
+    titles = head(
+        "Comparison", "Estimand", f"{treated}: events/n", f"{control}: events/n",
+        numbers.cell(f"{horizon(study)} rate, {treated} / {control}, %"), numbers.cell(f"HR ({CONFIDENCE})"), "P",
+        "P of curves",
+    )  # fmt: skip
+    notes = (
+        (
+            f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, log-rank "
+            f"test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is the "
+            "robust score test.",
+        ),
+    )
+    return Table("outcomes", "Outcomes, unadjusted, matched and weighted", (titles,), tuple(rows), notes)
+
+
+def _variance_table(study: Study, numbers: Numbers) -> Table:
+    rows: list[Row] = []
+    for endpoint in study.design.endpoints:
+        place = f"{endpoint.name}.weighted.hazard_ratio"
+        cells = list(ratio_cells(numbers, place))
+        cells += (
+            ratio_cells(numbers, f"{place}.bootstrap") if f"{place}.bootstrap" in numbers else (text("–"), text("–"))
+        )
+        cells += ratio_cells(numbers, f"{place}.{slug(NAIVE)}")
+        rows.append(body(endpoint.short, cells))
+    titles = (
+        head(
+            "", text("Robust, weights as fixed", 2), text("Bootstrap, score refitted", 2), text("Naive: not valid", 2)
+        ),
+        head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * 3)),
+    )
+    note = (
+        "The naive columns take the weights for numbers of patients and are printed only to compare with analyses that did "
+        "so. Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and weights "
+        "refitted in each; its P value and interval use the standard deviation of the replicates."
+    )
+    return Table(
+        "variances", "The weighted hazard ratio under three variances", titles, tuple(rows), (numbers.parts(note),)
+    )

@@ -1,0 +1,120 @@
+"""The score, the weights, the pairs, and the balance that they reach."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from counterpoise.report.content.tables import (
+    ADJUSTMENTS,
+    KEYS,
+    body,
+    head,
+    text,
+)
+from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Row, Table
+from counterpoise.report.figures import (
+    LoveFigure,
+    LoveSeries,
+    OverlapArm,
+    OverlapFigure,
+)
+from counterpoise.report.numbers import Numbers
+from counterpoise.study import Study
+
+
+def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Show the score, the weights, the pairs, and what imbalance they leave."""
+    adjustments = study.analyses.adjustments
+    if adjustments is None:
+        return
+    yield Heading(1, "Propensity score and balance", "balance")
+    yield Paragraph(
+        numbers.parts(
+            "The score has {score.coefficients:count} coefficients beside the intercept and was fitted to "
+            "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how differently the "
+            "arms were selected and is no measure of quality. "
+            f"Weights ({adjustments.weighting.estimand}, "
+            f"{'stabilised' if adjustments.weighting.stabilised else 'not stabilised'}) run from "
+            "{weights.minimum:number2} to {weights.maximum:number2}, with effective sample sizes of "
+            "{weights.control.effective:number1} and {weights.treated.effective:number1}. Matching made "
+            "{matching.pairs:count} pairs and left {matching.unmatched_treated:count} treated patients and "
+            "{matching.unmatched_control:count} controls unmatched."
+        )
+    )
+    yield _overlap_figure(study, numbers)
+    yield _balance_table(study, numbers)
+    yield _love_figure(study)
+
+
+def _overlap_figure(study: Study, numbers: Numbers) -> Figure:
+    adjustments = study.analyses.adjustments
+    assert adjustments is not None
+    treated, score = adjustments.score.treatment, adjustments.score.probability
+    arms: list[OverlapArm] = []
+    for label, key, members in zip(study.design.treatment.labels, KEYS, (~treated, treated), strict=True):
+        details = (
+            numbers.text(f"n = {{flow.{key}:count}}"),
+            numbers.text(f"effective n = {{weights.{key}.effective:number1}}"),
+        )
+        arms.append(OverlapArm(label, score[members], adjustments.weighting.weights[members], details))
+    drawing = OverlapFigure(above=arms[1], below=arms[0])
+    return Figure("overlap", "Propensity scores by arm", "Mirrored histograms of the propensity score.", drawing)
+
+
+def _balance_table(study: Study, numbers: Numbers) -> Table:
+    adjustments = study.analyses.adjustments
+    assert adjustments is not None
+    balance = adjustments.balance
+    shown = [a for a in ADJUSTMENTS if getattr(balance, a) is not None]
+    rows = [
+        body(name, [cell for a in shown for cell in _balance_cells(numbers, f"balance.{a}.c{index}", binary)])
+        for index, (name, binary) in enumerate(zip(balance.names, _binary(study), strict=True), start=1)
+    ]
+    largest = [cell for a in shown for cell in (text(""), text(""), numbers.cell(f"{{balance.{a}.largest:number3}}"))]
+    rows.append(Row((text("Largest absolute SMD"), *largest), "total"))
+    labels = study.design.treatment.labels
+    titles = (
+        head("", *(text(ADJUSTMENTS[a], 3) for a in shown)),
+        head("Covariate", *((*labels, "SMD") * len(shown))),
+    )
+    note = (
+        "Percentages of flags and of levels, means of numbers. SMD: treated minus control, over the standard deviation of "
+        f"the unadjusted sample ({balance.denominator}), the same in each column. In the matched patients an SMD has a "
+        "standard error of about {balance.matched.c1.smd:std_error}."
+    )
+    return Table(
+        "balance", "Covariates before and after matching and weighting", titles, tuple(rows),
+        (numbers.parts(note) if "balance.matched.c1.smd" in numbers else (note,),),
+    )  # fmt: skip
+
+
+def _binary(study: Study) -> list[bool]:
+    """Say for each column of the balance table whether it is a share rather than a mean."""
+    flags: list[bool] = []
+    for item in study.design.score.covariates:
+        flags += [not item.is_numeric] * (len(item.levels) if item.kind == "category" else 1)
+    return flags
+
+
+def _balance_cells(numbers: Numbers, place: str, binary: bool) -> tuple[Cell, Cell, Cell]:
+    style = "percent" if binary else "number1"
+    return (
+        numbers.cell(f"{{{place}.control:{style}}}"),
+        numbers.cell(f"{{{place}.treated:{style}}}"),
+        numbers.cell(f"{{{place}.smd:number3}}"),
+    )
+
+
+def _love_figure(study: Study) -> Figure:
+    adjustments = study.analyses.adjustments
+    assert adjustments is not None
+    balance = adjustments.balance
+    series = tuple(
+        LoveSeries(label, np.abs(getattr(balance, name).smd))
+        for name, label in ADJUSTMENTS.items()
+        if getattr(balance, name) is not None
+    )
+    return Figure(
+        "love", "Standardised differences before and after adjustment",
+        "Love plot of absolute standardised mean differences.", LoveFigure(balance.names, series),
+    )  # fmt: skip

@@ -1,0 +1,274 @@
+"""The sections on the patients: flow, baseline, doses, events, follow-up, toxicity."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from counterpoise.estimate import BaselineRow, BaselineTable
+from counterpoise.report.content.tables import KEYS, body, group, head, horizon, text
+from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Parts, Row, Table
+from counterpoise.report.figures import (
+    FlowBox,
+    FlowFigure,
+    FlowStep,
+    ToxicityBar,
+    ToxicityFigure,
+    ToxicityOrgan,
+    ToxicityPanel,
+)
+from counterpoise.report.numbers import Numbers, column_keys
+from counterpoise.study import Study
+
+FISHER = "†"
+
+
+def patients_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Say who was screened, who was included, and what they were like."""
+    yield Heading(1, "Patients", "patients")
+    yield Paragraph(
+        numbers.parts(
+            "Of {flow.screened:count} patients screened, {flow.excluded:count} were excluded and "
+            "{flow.included:count} included; each excluded patient is counted at the first rule that excluded her "
+            "or him."
+        )
+    )
+    yield _flow_figure(study, numbers)
+    if study.flow.steps:
+        yield _overlap_table(study, numbers)
+    if study.analyses.baseline_groups:
+        assert study.design.groups is not None
+        yield _baseline(
+            study.analyses.baseline_groups,
+            numbers,
+            "baseline_groups",
+            f"Patients by {study.design.groups.label.lower()}",
+        )
+    yield _baseline(
+        study.analyses.baseline, numbers, "baseline_arms", f"Patients by {study.design.treatment.label}", "arms"
+    )
+    if study.doses:
+        yield _doses(study, numbers)
+
+
+def _flow_figure(study: Study, numbers: Numbers) -> Figure:
+    steps = tuple(
+        FlowStep(step.name, numbers.text(f"{{flow.step{index}.excluded:count}}"))
+        for index, step in enumerate(study.flow.steps, start=1)
+    )
+    arms = tuple(
+        FlowBox(label, numbers.text(f"{{flow.{key}:count}}"))
+        for label, key in zip(study.design.treatment.labels, KEYS, strict=True)
+    )
+    drawing = FlowFigure(
+        screened=FlowBox("Patients screened", numbers.text("{flow.screened:count}")),
+        steps=steps,
+        included=FlowBox("Patients included", numbers.text("{flow.included:count}")),
+        arms=arms,
+    )
+    alt = numbers.text("{flow.screened:count} patients screened, {flow.included:count} included.")
+    return Figure("flow", "Flow of patients", alt, drawing)
+
+
+def _overlap_table(study: Study, numbers: Numbers) -> Table:
+    rows: list[Row] = []
+    for index, step in enumerate(study.flow.steps, start=1):
+        others = [
+            f"{{flow.overlap.{index}.{other}:count}} also {study.flow.steps[other - 1].name}"
+            for other in range(1, len(study.flow.steps) + 1)
+            if other != index and study.flow.overlap[index - 1, other - 1]
+        ]
+        cells = [
+            text("kept if" if step.kind == "keep" else "dropped if"),
+            text(step.rule),
+            *(numbers.cell(f"{{flow.step{index}.{key}:count}}") for key in ("failing", "excluded", "remaining")),
+            numbers.cell("; ".join(others)) if others else text(""),
+        ]
+        rows.append(body(step.name, cells))
+    return Table(
+        "eligibility",
+        "Eligibility rules in the order of their use",
+        (head("Rule", "", "As written in the plan", "Failing", "Excluded here", "Remaining", "Overlap"),),
+        tuple(rows),
+        (("Failing: patients who fail the rule, whatever the order. Overlap: of those, who fail another rule too.",),),
+        ("left", "left", "left", "center", "center", "center", "left"),
+    )
+
+
+def _baseline(table: BaselineTable, numbers: Numbers, name: str, caption: str, place: str = "groups") -> Table:
+    prefix, keys = f"baseline.{place}", column_keys(table)
+    titles = [
+        numbers.cell(f"{label} (n = {{{prefix}.{key}.n:count}})") for label, key in zip(table.groups, keys, strict=True)
+    ]
+    rows = [row for item in table.rows for row in _baseline_rows(item, numbers, prefix, keys)]
+    tests = sorted({row.test for row in table.rows if row.test and "Fisher" not in row.test})
+    exact = any("Fisher" in row.test for row in table.rows)
+    note = f"P values by {' and '.join(tests)}" if tests else ""
+    if exact:
+        note += f"; {FISHER} by Fisher's exact test, an expected count being below 5"
+    notes: list[Parts] = [(f"{note}. Missing values take no part in tests or percentages.",)] if note else []
+    notes.append(("Numbers are mean (SD) and median (range); counts are No. (%).",))
+    return Table(
+        name,
+        caption,
+        (head("Characteristic", *titles, "P"),),
+        tuple(rows),
+        tuple(notes),
+    )
+
+
+def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple[str, ...]) -> Iterable[Row]:
+    place = f"{prefix}.{item.covariate.name}"
+    p_value = numbers.cell(f"{{{place}.p:p}}{FISHER if 'Fisher' in item.test else ''}")
+    blank = [text("")] * len(keys)
+    if item.covariate.is_numeric:
+        digits = "0" if item.covariate.kind == "integer" else "1"
+        middle = [numbers.cell(f"{{{place}.{k}.mean:number1}} ({{{place}.{k}.sd:number1}})") for k in keys]
+        spread = [
+            numbers.cell(
+                f"{{{place}.{k}.median:number{digits}}} ({{{place}.{k}.minimum:number{digits}}}–"
+                f"{{{place}.{k}.maximum:number{digits}}})"
+            )
+            for k in keys
+        ]
+        yield body(item.covariate.full_label, [*blank, p_value])
+        yield body("Mean (SD)", [*middle, text("")], indent=1)
+        yield body("Median (range)", [*spread, text("")], indent=1)
+    elif item.covariate.kind == "flag":
+        yield body(item.covariate.label, [*(_count(numbers, f"{place}.l1.{k}") for k in keys), p_value])
+    else:
+        yield body(item.covariate.label, [*blank, p_value])
+        for level, label in enumerate(item.covariate.levels):
+            yield body(label, [*(_count(numbers, f"{place}.l{level}.{k}") for k in keys), text("")], indent=1)
+    if item.missing.any():
+        yield body("Missing", [*(numbers.cell(f"{{{place}.{k}.missing:count}}") for k in keys), text("")], indent=1)
+
+
+def _count(numbers: Numbers, place: str) -> Cell:
+    return numbers.cell(f"{{{place}.count:count}} ({{{place}.percent:share}})")
+
+
+def _doses(study: Study, numbers: Numbers) -> Table:
+    rows = [
+        body(
+            dose.covariate.full_label,
+            [
+                numbers.cell(f"{{dose.{dose.covariate.name}.n:count}}"),
+                numbers.cell(f"{{dose.{dose.covariate.name}.median:number1}}"),
+                numbers.cell(
+                    f"{{dose.{dose.covariate.name}.minimum:number1}}–{{dose.{dose.covariate.name}.maximum:number1}}"
+                ),
+            ],
+        )
+        for dose in study.doses
+    ]
+    return Table("doses", "Doses", (head("Dose", "Patients", "Median", "Range"),), tuple(rows))
+
+
+def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Report events, survival of the whole cohort, and the length of follow-up."""
+    yield Heading(1, "Events and follow-up", "events")
+    yield Paragraph(
+        numbers.parts(
+            "The median follow-up was {follow_up.reverse:median} months (reverse Kaplan-Meier; "
+            "{settings.confidence:percent0} CI {follow_up.reverse:median_interval}); the plain median of the observed "
+            "times was {follow_up.observed:number1} months (range {follow_up.minimum:number1} to "
+            "{follow_up.maximum:number1}). The patients were observed for {follow_up.person_years:number0} "
+            "patient-years in all."
+        )
+    )
+    rows = [
+        body(
+            f"{endpoint.label} ({endpoint.short})",
+            [
+                *(
+                    numbers.cell(
+                        f"{{{endpoint.name}.{key}.events:count}}/{{{endpoint.name}.{key}.n:count}} "
+                        f"({{{endpoint.name}.{key}.event_share:share}})"
+                    )
+                    for key in ("all", *KEYS)
+                ),
+                numbers.cell(
+                    f"{{{endpoint.name}.overall.rate:share}} ({{{endpoint.name}.overall.rate:share_interval}})"
+                ),
+                numbers.cell(f"{{{endpoint.name}.overall.at_risk:count}}"),
+                numbers.cell(
+                    f"{{{endpoint.name}.overall.median:median}} ({{{endpoint.name}.overall.median:median_interval}})"
+                ),
+            ],
+        )
+        for endpoint in study.design.endpoints
+    ]
+    labels = study.design.treatment.labels
+    titles = head(
+        "Endpoint",
+        "All: events/n (%)",
+        f"{labels[0]}: events/n (%)",
+        f"{labels[1]}: events/n (%)",
+        numbers.cell(f"{horizon(study)} rate, % (CI)"),
+        "At risk",
+        "Median, months (CI)",
+    )
+    note = f"Intervals are {study.plan.curves.interval} at " + "{settings.confidence:percent0}."
+    yield Table("events", "Events and survival of all patients", (titles,), tuple(rows), (numbers.parts(note),))
+
+
+def toxicity_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Tabulate the worst grade per patient, organ and phase."""
+    if study.plan.toxicity is None:
+        return
+    scale = study.plan.toxicity.scale
+    yield Heading(1, "Toxicity", "toxicity")
+    grades = ("grade0", "grade1", "grade2", "grade3_or_more")
+    rows: list[Row] = []
+    for index, item in enumerate(study.toxicity, start=1):
+        if index == 1 or study.toxicity[index - 2].phase != item.phase:
+            rows.append(group(item.phase.capitalize(), 2 * len(grades) + 3))
+        cells = [
+            numbers.cell(
+                f"{{toxicity.r{index}.{key}.{grade}:count}} ({{toxicity.r{index}.{key}.{grade}.percent:share}})"
+            )
+            for key in KEYS
+            for grade in grades
+        ]
+        tests = [numbers.cell(f"{{toxicity.r{index}.{test}:p}}") for test in ("p_any", "p_grade2")]
+        rows.append(body(item.organ, [*cells, *tests], indent=1))
+    rows += _adverse_event_rows(study, numbers, len(grades))
+    labels = study.design.treatment.labels
+    titles = (
+        head("", text(labels[0], 4), text(labels[1], 4), text("P", 2)),
+        head("Organ", *(("G0", "G1", "G2", "≥G3") * 2), "≥G1", "≥G2"),
+    )
+    notes = ((f"{scale}: the worst grade per patient; No. (% of the patients assessed). P by Fisher's exact test.",),)
+    yield Table("toxicity_grades", f"Toxicity by grade ({scale})", titles, tuple(rows), notes)
+    yield _toxicity_figure(study, numbers)
+
+
+def _adverse_event_rows(study: Study, numbers: Numbers, width: int) -> Iterable[Row]:
+    """List the events without a grade: one count an arm, over the columns of its grades."""
+    if study.adverse_events:
+        yield group("Events without a grade", 2 * width + 3)
+    for index, event in enumerate(study.adverse_events, start=1):
+        place = f"toxicity.e{index}"
+        cells = [numbers.cell(f"{{{place}.{k}.count:count}} ({{{place}.{k}.percent:share}})", span=width) for k in KEYS]
+        yield body(event.label, [*cells, numbers.cell(f"{{{place}.p:p}}"), text("")], indent=1)
+
+
+def _toxicity_figure(study: Study, numbers: Numbers) -> Figure:
+    names = ("grade1", "grade2", "grade3_or_more")
+    panels: list[ToxicityPanel] = []
+    for phase in dict.fromkeys(item.phase for item in study.toxicity):
+        organs = tuple(
+            ToxicityOrgan(item.organ, tuple(_toxicity_bar(study, numbers, index, arm, names) for arm in (0, 1)))
+            for index, item in enumerate(study.toxicity, start=1)
+            if item.phase == phase
+        )
+        panels.append(ToxicityPanel(phase.capitalize(), organs))
+    drawing = ToxicityFigure(tuple(panels), ("Grade 1", "Grade 2", "Grade 3 or more"))
+    return Figure("toxicity", "Worst toxicity by organ, phase and arm", "Stacked bars of toxicity by grade.", drawing)
+
+
+def _toxicity_bar(study: Study, numbers: Numbers, index: int, arm: int, grades: tuple[str, ...]) -> ToxicityBar:
+    place = f"toxicity.r{index}.{KEYS[arm]}"
+    percent = [100 * numbers[f"{place}.{grade}.percent"].value for grade in grades]
+    labels = tuple(numbers.text(f"{{{place}.{grade}:count}}") for grade in grades)
+    return ToxicityBar(study.design.treatment.labels[arm], np.array(percent), labels)

@@ -1,0 +1,147 @@
+"""Survival curves: by arm, by group, weighted and matched."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from counterpoise.estimate import ArmCurve
+from counterpoise.report.content.tables import (
+    CONFIDENCE,
+    body,
+    group,
+    head,
+    horizon,
+    ratio_cells,
+    text,
+)
+from counterpoise.report.document import Block, Figure, Heading, Row, Table
+from counterpoise.report.figures import (
+    SurvivalFigure,
+    SurvivalLine,
+    SurvivalPanel,
+)
+from counterpoise.report.numbers import Numbers
+from counterpoise.study import Study
+
+PANELS = 4
+
+
+def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Draw the curves by arm and by group, with the tests that belong to them."""
+    yield Heading(1, "Survival", "survival")
+    label = study.design.treatment.label
+    yield from contrast_figures(study, numbers, "unadjusted", "curves", f"Survival by {label}, unadjusted")
+    if not study.analyses.by_groups:
+        return
+    assert study.design.groups is not None
+    caption = f"Survival by {study.design.groups.label.lower()}, unadjusted"
+    panels = [
+        _panel(
+            study,
+            c.endpoint.short,
+            c.endpoint.label,
+            c.arms,
+            (numbers.text(f"Log-rank P {{{c.endpoint.name}.groups.log_rank:p_value}}"),),
+        )
+        for c in study.analyses.by_groups
+    ]
+    yield from _survival_figures("curves_groups", caption, panels)
+    yield _group_table(study, numbers)
+
+
+def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str, caption: str) -> Iterable[Figure]:
+    panels: list[SurvivalPanel] = []
+    for endpoint in study.design.endpoints:
+        contrast = study.analyses.contrast(endpoint.name, adjustment)
+        place = f"{endpoint.name}.{adjustment}"
+        lines = (
+            numbers.text(f"HR {{{place}.hazard_ratio:ratio}} ({CONFIDENCE} {{{place}.hazard_ratio:ratio_interval}})"),
+            f"{_test_name(contrast.curve_test)} P " + numbers.text(f"{{{place}.curve_p:p}}"),
+        )
+        panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, adjustment == "weighted"))
+    yield from _survival_figures(name, caption, panels)
+
+
+def _test_name(test: str) -> str:
+    short = test.split(",")[0].removesuffix(" test")
+    return short[:1].upper() + short[1:]
+
+
+def _survival_figures(name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
+    """Put up to four panels on a figure."""
+    for start in range(0, len(panels), PANELS):
+        part = tuple(panels[start : start + PANELS])
+        suffix = f"_{start // PANELS + 1}" if start else ""
+        alt = f"Kaplan-Meier curves of {', '.join(panel.title for panel in part)}."
+        yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part))
+
+
+def _panel(
+    study: Study, short: str, label: str, arms: Sequence[ArmCurve], annotation: tuple[str, ...], weighted: bool = False
+) -> SurvivalPanel:
+    ticks = _ticks(study)
+    return SurvivalPanel(
+        title=label,
+        curves=tuple(_line(arm, ticks) for arm in arms),
+        ticks=ticks,
+        x_label="Months",
+        y_label=f"{short} (%)",
+        annotation=annotation,
+        at_risk_title="Weighted number at risk" if weighted else "Number at risk",
+    )
+
+
+def _ticks(study: Study) -> tuple[float, ...]:
+    """Place ticks every year (or every two or more years when follow-up is long) up to a little past the horizon."""
+    longest = max(float(endpoint.time.max()) for endpoint in study.design.endpoints)
+    last = min(longest, 1.4 * study.plan.study.horizon_months)
+    step = 12 * max(1, round(last / 12 / 7))
+    return tuple(float(month) for month in range(0, int(last // step) * step + 1, step))
+
+
+def _line(arm: ArmCurve, ticks: Sequence[float]) -> SurvivalLine:
+    curve = arm.curve
+    place = np.searchsorted(curve.time, ticks, side="left")
+    padded = np.append(curve.at_risk, 0.0)
+    return SurvivalLine(
+        label=arm.label,
+        time=curve.time,
+        survival=curve.survival,
+        lower=curve.lower,
+        upper=curve.upper,
+        censor_times=curve.time[curve.censored > 0],
+        at_risk=tuple(f"{value:.0f}" for value in padded[place]),
+    )
+
+
+def _group_table(study: Study, numbers: Numbers) -> Table:
+    rows: list[Row] = []
+    for comparison, models in zip(study.analyses.by_groups, study.analyses.group_hazards, strict=True):
+        name = comparison.endpoint.name
+        rows.append(group(f"{comparison.endpoint.label} ({comparison.endpoint.short})", 8))
+        for position, arm in enumerate(comparison.arms, start=1):
+            place = f"{name}.groups.g{position}"
+            cells = [
+                numbers.cell(f"{{{place}.events:count}}/{{{place}.n:count}}"),
+                numbers.cell(f"{{{place}.rate:share}} ({{{place}.rate:share_interval}})"),
+            ]
+            if position == 1:
+                cells += [text("1 (reference)"), text(""), text("1 (reference)"), text("")]
+            else:
+                for kind in ("univariable", "multivariable"):
+                    cells += ratio_cells(numbers, f"{name}.groups.{kind}.groups.hr{position - 1}")
+            test = f"{{{name}.groups.log_rank:p_value}}" if position == 1 else ""
+            rows.append(body(arm.label, [*cells, numbers.cell(test)], indent=1))
+    others = ", ".join(item.label for item in models.multivariable.terms.covariates[:-1])
+    titles = head(
+        "Group", "Events/n", numbers.cell(f"{horizon(study)} rate, % (CI)"), numbers.cell(f"Univariable HR ({CONFIDENCE})"),
+        "P", numbers.cell(f"Multivariable HR ({CONFIDENCE})"), "P", "Log-rank P",
+    )  # fmt: skip
+    assert study.design.groups is not None
+    return Table(
+        "groups",
+        f"Survival by {study.design.groups.label.lower()}",
+        (titles,),
+        tuple(rows),
+        ((f"Multivariable models hold, beside the groups: {others}.",),),
+    )

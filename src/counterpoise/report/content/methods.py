@@ -1,0 +1,127 @@
+"""The methods, written from the plan: every choice and every version named."""
+
+from collections.abc import Iterable
+
+from counterpoise.cohort import definitions
+from counterpoise.report.content.tables import horizon
+from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
+from counterpoise.report.numbers import Numbers
+from counterpoise.report.provenance import software
+from counterpoise.study import Study
+
+TIES = {
+    "efron": "Efron's approximation for tied events",
+    "breslow": "Breslow's approximation for tied events",
+}
+ESTIMANDS = {
+    "ATE": "the average effect in all patients (ATE)",
+    "ATT": "the average effect in the treated (ATT)",
+    "ATC": "the average effect in the controls (ATC)",
+    "ATO": "the average effect in the overlap population (ATO)",
+}
+MATCH_ORDER = {
+    "descending": "from the highest score down",
+    "ascending": "from the lowest score up",
+    "closest": "closest pairs first",
+}
+SD_NAMES = {"pooled": "pooled within arms", "overall": "over all patients"}
+
+
+def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
+    """Write the methods of a paper, one paragraph a topic."""
+    yield Heading(1, "Methods", "methods")
+    yield Heading(2, "Patients and variables", "methods-patients")
+    yield Paragraph(
+        (f"{_sentence(study.plan.study.setting)}Eligibility rules were applied in the order of the table.",)
+    )
+    described = definitions(study.screened, study.plan.derive)
+    if described:
+        yield Bullets(tuple((item.sentence,) for item in described))
+    yield Heading(2, "Endpoints", "methods-endpoints")
+    yield Bullets(tuple((endpoint.definition,) for endpoint in study.endpoints))
+    yield Heading(2, "Statistics", "methods-statistics")
+    for paragraph in (_descriptions(study), _survival(study), _adjustment(study), _subgroups(study)):
+        if paragraph:
+            yield Paragraph(numbers.parts(paragraph))
+    yield Paragraph((f"Computed with {software()}.",))
+    notes = _data_notes(study)
+    if notes:
+        yield Heading(2, "Decisions about the data", "methods-data")
+        yield Bullets(notes)
+
+
+def _sentence(words: str) -> str:
+    return f"{words.rstrip('.')}. " if words else ""
+
+
+def _descriptions(study: Study) -> str:
+    return (
+        "Categories were compared by Pearson's chi-squared test without continuity correction, or by Fisher's exact test "
+        "where an expected count was below five; numbers by Welch's analysis of variance, which does not assume equal "
+        "variances. Missing values were counted and left out of the tests. Shares of patients with events have Wilson "
+        "intervals. Tests are two-sided; no correction was made for their number unless said otherwise."
+    )
+
+
+def _survival(study: Study) -> str:
+    curves, cox = study.plan.curves, study.plan.cox
+    return (
+        f"Survival was estimated by Kaplan-Meier with {curves.interval} intervals at the {{settings.confidence:percent0}} "
+        f"level (Greenwood's variance), quoted at {horizon(study, before_noun=False)}, and compared by the log-rank test, "
+        "pairwise tests between several groups being adjusted by Holm's method. Medians have Brookmeyer-Crowley "
+        "intervals; follow-up was measured by the reverse Kaplan-Meier method. Months are days divided by {settings.days_per_month:number4}. "
+        f"Cox models used {TIES[cox.ties]}; the covariates were chosen in advance and none was selected by its P value. "
+        "Proportional hazards were tested by the score test of Grambsch and Therneau with the Kaplan-Meier transform of "
+        "time."
+    )
+
+
+def _adjustment(study: Study) -> str:
+    adjustments = study.analyses.adjustments
+    if adjustments is None:
+        return ""
+    names = ", ".join(item.label for item in study.design.score.covariates)
+    weighting, matching = adjustments.weighting, adjustments.matching
+    text = (
+        f"The propensity score is a logistic regression of {study.design.treatment.label} on {names}, all measured before "
+        f"the treatment was chosen. Weights estimate {ESTIMANDS[weighting.estimand]} and are "
+        f"{'stabilised' if weighting.stabilised else 'not stabilised'}. The weighted hazard ratio is that of a Cox model "
+        "with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score residuals at tied "
+        "times, which takes the weights as known and is conservative for that reason. "
+    )
+    if study.analyses.bootstrap:
+        text += (
+            "Beside it stands a bootstrap of {settings.bootstrap_replicates:count} replicates with exponential weights "
+            "(fractional random weights, seed {settings.bootstrap_seed:number0}), each refitting the score, the weights "
+            "and the Cox model. "
+        )
+    text += (
+        "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of the "
+        "weighted Cox model. Matching was one to one, nearest neighbour without replacement on the logit of the score, "
+        f"{MATCH_ORDER[matching.order]}"
+    )
+    if study.plan.balance and study.plan.balance.matching.caliper is not None:
+        text += (
+            ", within {settings.caliper:number2} standard deviations of the logit "
+            f"({SD_NAMES[matching.caliper_sd_name]}: {{matching.caliper_sd:number3}}; caliper "
+            "{matching.caliper:number3})"
+        )
+    return text + (
+        "; equal scores were separated by the distance of the covariates, then by a hash of the identifier, so that the "
+        "order of the rows plays no part. Matched patients were compared by a Cox model with a variance clustered by pair. "
+        "Balance was judged by standardised differences, whose denominator is that of the unadjusted sample throughout."
+    )
+
+
+def _subgroups(study: Study) -> str:
+    if study.analyses.subgroups is None:
+        return ""
+    return (
+        "Subgroup effects were estimated in the weighted cohort with the weights of the whole cohort, and differences "
+        "between subgroups tested by robust Wald tests of the products of treatment and level."
+    )
+
+
+def _data_notes(study: Study) -> tuple[Parts, ...]:
+    notes = [*study.screened.notes, *study.flow.notes, *(n for e in study.endpoints for n in e.notes)]
+    return tuple((str(note),) for note in dict.fromkeys(notes))
