@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, gammaln
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Bools, Counts, Floats, as_matrix, require
+from counterpoise.kernels.arrays import Counts, Floats, as_matrix, require
 
 TIE_TOLERANCE = 1e-7  # tables this close in log probability are equally probable, as in R's fisher.test
 VALUE_STEP = 1e-9  # sums of log factorials this close are the same product of factorials
-EXACT_WORK = 4_000_000  # terms; beyond them, some half a second, the p-value is simulated
+VALUE_STEPS = 2**36  # and this many are told apart, which keeps the step below the tolerance
+MOST_KEYS = 2**62  # what a rest may be numbered up to
+EXACT_WORK = 4_000_000  # terms; beyond them the p-value is simulated
 SIMULATED_TABLES = 100_000
 SEED = 20_240_229
 
@@ -112,75 +114,83 @@ def _counts(table: ArrayLike) -> Counts:
 def _exact(counts: Counts, log_factorial: Floats) -> float | None:
     """Return the exact p-value, or None where more than `EXACT_WORK` terms are needed.
 
-    A table is filled column by column, smallest first. What is left to do depends only on what the rows still have
-    to receive (in any order, hence sorted), and its contribution only on the sum of log factorials so far, so that
-    the states (rest, sum) merge. At the last two columns every way to fill them is put in order once a rest.
+    A table is filled column by column, smallest first. What is left to do depends only on what the rows still
+    have to receive (in any order, hence sorted), and its contribution only on the sum of log factorials so far,
+    so that the states (rest, sum) merge. At the last two columns every way to fill them is put in order once a
+    rest.
     """
     if counts.shape[0] > counts.shape[1]:
         counts = counts.T
-    columns = np.sort(counts.sum(axis=0))
+    columns = np.sort(counts.sum(axis=0)).tolist()
+    if (int(counts.sum()) + 1) ** (counts.shape[0] - 1) > MOST_KEYS:
+        return None
     limit = float(log_factorial[counts].sum()) - TIE_TOLERANCE
-    states = _States(np.sort(counts.sum(axis=1))[None, :], np.zeros(1), np.ones(1))
+    states = _States(np.sort(counts.sum(axis=1))[None, :], np.array([0, 1]), np.zeros(1), np.ones(1))
     work = 0
     for column in columns[:-2]:
-        work += sum((stop - start) * _most_fills(rest, column) for rest, start, stop in states.by_rest())
+        work += sum(value.size * _most_fills(rest, column) for rest, value, _ in states.by_rest())
         if work > EXACT_WORK:
             return None
-        states = states.filled(int(column), log_factorial)
-    last = int(columns[-2])
-    if work + sum(_most_fills(rest, last) for rest, _, _ in states.by_rest()) > EXACT_WORK:
+        states = states.filled(column, log_factorial)
+    if work + sum(_most_fills(rest, columns[-2]) for rest, _, _ in states.by_rest()) > EXACT_WORK:
         return None
     total = 0.0
-    for rest, start, stop in states.by_rest():
-        fills = _fills(rest, last)
+    for rest, filled, probability in states.by_rest():
+        fills = _fills(rest, columns[-2])
         value = (log_factorial[fills] + log_factorial[rest - fills]).sum(axis=1)
         order = np.argsort(value)
-        from_here = np.append(np.cumsum(_fill_probability(rest, fills, log_factorial)[order][::-1])[::-1], 0.0)
-        place = np.searchsorted(value[order], limit - states.value[start:stop])
-        total += float(from_here[place] @ states.probability[start:stop])
+        chance = _fill_probability(rest, fills, log_factorial)[order]
+        from_here = np.append(np.cumsum(chance[::-1])[::-1], 0.0)
+        total += float(from_here[np.searchsorted(value[order], limit - filled)] @ probability)
     return total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _States:
-    """Partly filled tables, merged; the rows of `rest` are grouped: equal ones stand together."""
+    """Partly filled tables, merged: d distinct rests, k states in all."""
 
     rest: Counts
-    """(k, r) what each row still has to receive, ascending."""
+    """(d, r) what each row still has to receive, ascending within a rest."""
+    start: Counts
+    """(d + 1,) where the states of each rest begin, and where the last end."""
     value: Floats
     """(k,) sum of log factorials of the cells filled so far."""
     probability: Floats
     """(k,) probability of being filled so."""
 
-    def by_rest(self) -> Iterator[tuple[Counts, int, int]]:
-        """Yield each distinct rest with the range of its states."""
-        changes = np.flatnonzero((self.rest[1:] != self.rest[:-1]).any(axis=1)) + 1
-        bounds = [0, *changes.tolist(), self.value.size]
-        for start, stop in itertools.pairwise(bounds):
-            yield self.rest[start], start, stop
+    def by_rest(self) -> Iterator[tuple[Counts, Floats, Floats]]:
+        """Yield each rest with the values and probabilities of its states."""
+        for rest, (start, stop) in zip(self.rest, itertools.pairwise(self.start.tolist()), strict=True):
+            yield rest, self.value[start:stop], self.probability[start:stop]
 
     def filled(self, column: int, log_factorial: Floats) -> "_States":
         """Return the states after one more column of this sum."""
         rests: list[Counts] = []
+        sizes: list[Counts] = []
         values: list[Floats] = []
-        probabilities: list[Floats] = []
-        for rest, start, stop in self.by_rest():
+        chances: list[Floats] = []
+        for rest, value, probability in self.by_rest():
             fills = _fills(rest, column)
-            chance = _fill_probability(rest, fills, log_factorial)
-            value = log_factorial[fills].sum(axis=1)
-            rests.append(np.repeat(np.sort(rest - fills, axis=1), stop - start, axis=0))
-            values.append(np.add.outer(value, self.value[start:stop]).ravel())
-            probabilities.append(np.multiply.outer(chance, self.probability[start:stop]).ravel())
-        return _merged(np.concatenate(rests), np.concatenate(values), np.concatenate(probabilities))
+            rests.append(np.sort(rest - fills, axis=1))
+            sizes.append(np.full(len(fills), value.size))
+            values.append(np.add.outer(log_factorial[fills].sum(axis=1), value).ravel())
+            chances.append(np.multiply.outer(_fill_probability(rest, fills, log_factorial), probability).ravel())
+        every = np.concatenate(rests)
+        # The rests of one stage have one sum, so that all rows but the last tell them apart.
+        key = every[:, :-1] @ (int(self.rest[0].sum()) + 1) ** np.arange(every.shape[1] - 1)
+        _, example, which = np.unique(key, return_index=True, return_inverse=True)
+        rest_of_state = np.repeat(which, np.concatenate(sizes))
+        return _merged(every[example], rest_of_state, np.concatenate(values), np.concatenate(chances))
 
 
-def _merged(rest: Counts, value: Floats, probability: Floats) -> _States:
-    step = np.round(value / VALUE_STEP)
-    order = np.lexsort((step, *rest.T))
-    rest, step = rest[order], step[order]
-    new: Bools = np.concatenate(([True], (rest[1:] != rest[:-1]).any(axis=1) | (step[1:] != step[:-1])))
-    start = np.flatnonzero(new)
-    return _States(rest[start], value[order][start], np.add.reduceat(probability[order], start))
+def _merged(rest: Counts, rest_of_state: Counts, value: Floats, probability: Floats) -> _States:
+    low = float(value.min())
+    step = max(VALUE_STEP, (float(value.max()) - low) / VALUE_STEPS)
+    key = rest_of_state * (2 * VALUE_STEPS) + np.round((value - low) / step).astype(np.int64)
+    order = np.argsort(key)
+    start = np.flatnonzero(np.diff(key[order], prepend=-1))
+    first = np.searchsorted(rest_of_state[order][start], np.arange(len(rest) + 1))
+    return _States(rest, first, value[order][start], np.add.reduceat(probability[order], start))
 
 
 def _fills(rest: Counts, column: int) -> Counts:

@@ -97,8 +97,8 @@ def _weights(events: Floats, at_risk: Floats, begins: Counts, rho: float) -> Flo
 
 def _moments(events: Floats, at_risk: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     all_events, all_at_risk = events.sum(axis=0), at_risk.sum(axis=0)
-    used = all_events > 0
-    events, at_risk, weight = events[:, used], at_risk[:, used], weight[used]
+    used = np.flatnonzero(all_events)
+    events, at_risk, weight = np.take(events, used, axis=1), np.take(at_risk, used, axis=1), weight[used]
     d, n = all_events[used], all_at_risk[used]
     share = at_risk / n
     spread = weight**2 * d * (n - d) / np.maximum(n - 1, 1)
