@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from counterpoise.cohort.cells import cell_problems, counted
+from counterpoise.cohort.cells import cell_problems, note_of
 from counterpoise.errors import Problem
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.read.table import Table
@@ -128,24 +128,25 @@ def contradictions(table: Table, columns: DateColumns, dates: Dates, cutoff: flo
 def follow_up_notes(table: Table, dates: Dates, cutoff: float) -> tuple[Problem, ...]:
     """Return what was decided about the end of observation where the dates left room."""
     died, never_seen = ~np.isnan(dates.death), np.isnan(dates.last_contact)
-    notes = (
-        (died & never_seen, "patient who died has no last contact", "patients who died have no last contact"),
+    elsewhen = died & ~never_seen & (dates.death != dates.last_contact)
+    words = (
         (
-            died & ~never_seen & (dates.death != dates.last_contact),
-            "patient died on another day than the last contact",
-            "patients died on another day than their last contact",
+            died & never_seen,
+            "patient who died has no last contact: observation ends at death",
+            "patients who died have no last contact: observation ends at death",
+        ),
+        (
+            elsewhen,
+            "patient died on another day than the last contact: observation ends at death",
+            "patients died on another day than their last contact: observation ends at death",
+        ),
+        (
+            dates.end > cutoff,
+            "patient was followed beyond the cut-off date: observation ends there",
+            "patients were followed beyond the cut-off date: observation ends there",
         ),
     )
-    found = [
-        Problem("follow_up", f"{counted(table, rows, one, many)}: observation ends at death")
-        for rows, one, many in notes
-        if rows.any()
-    ]
-    after = dates.end > cutoff
-    if after.any():
-        text = counted(table, after, "patient was followed beyond", "patients were followed beyond")
-        found.append(Problem("follow_up", f"{text} the cut-off date: observation ends there"))
-    return tuple(found)
+    return tuple(note for found, one, many in words for note in note_of(table, "follow_up", found, one, many))
 
 
 def _first(dates: Floats) -> Floats:

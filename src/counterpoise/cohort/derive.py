@@ -125,10 +125,8 @@ def derive(table: Table, derivations: Mapping[str, DeriveOptions]) -> Table:
     Raises `PlanError` with every derivation that cannot be made over this table (unknown names, wrong kinds,
     circles), then `DataError` with every value that a rule must not meet.
 
-    >>> from counterpoise.read.table import FILE_ROW, Source
-    >>> frame = pl.DataFrame({FILE_ROW: [2, 3], "id": ["a", "b"], "t": ["T1", "T3"]})
-    >>> known = {"id": Column(kind="id"), "t": Column(kind="category", levels={"T1": "cT1", "T3": "cT3"})}
-    >>> table = Table(frame, known, "id", Source("a.csv", "", "csv", "utf-8", 2))
+    >>> from counterpoise.read import table_from_frame
+    >>> table = table_from_frame(pl.DataFrame({"id": ["a", "b"], "t": ["T1", "T3"]}), id_column="id")
     >>> derive(table, {"large": DeriveOptions(value='t == "T3"')}).frame["large"].to_list()
     [0, 1]
     """
@@ -151,7 +149,13 @@ def derive(table: Table, derivations: Mapping[str, DeriveOptions]) -> Table:
 
 
 def definitions(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[Definition, ...]:
-    """Return how each derived column is defined, in the order of the plan; raises `PlanError` as `derive` does."""
+    """Return how each derived column is defined, in the order of the plan; raises `PlanError` as `derive` does.
+
+    >>> from counterpoise.read import table_from_frame
+    >>> table = table_from_frame(pl.DataFrame({"id": ["a", "b"], "age": [41, 62]}), id_column="id")
+    >>> definitions(table, {"old": DeriveOptions(value="age >= 50", label="Age 50 or more")})[0].sentence
+    'Age 50 or more was derived as `age >= 50`.'
+    """
     ordered, columns = _planned(table, derivations)
     known = {**table.columns, **columns}
     made = {step.name: _definition(step, known) for step in ordered}
@@ -180,7 +184,9 @@ def _planned(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[tu
     ordered, circles = _in_order(steps)
     problems += circles
     made: dict[str, Column] = {}
-    for step in ordered:
+    nameable = {*table.columns, *derivations}
+    # Steps with unknown names come last, so that the nearest name may be that of any derived column.
+    for step in sorted(ordered, key=lambda step: not step.columns <= nameable):
         known = {**table.columns, **made}
         if any(column in derivations and column not in known for column in step.columns):
             continue

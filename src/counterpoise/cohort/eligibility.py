@@ -77,6 +77,12 @@ def apply_eligibility(table: Table, criteria: Sequence[CriterionOptions]) -> tup
 
     Raises `PlanError` with all criteria that are no rule, or no rule over this table.
 
+    >>> from counterpoise.read import table_from_frame
+    >>> table = table_from_frame(pl.DataFrame({"id": ["a", "b", "c"], "age": [17, 40, None]}), id_column="id")
+    >>> adults, flow = apply_eligibility(table, [CriterionOptions(name="Adult", keep="age >= 18")])
+    >>> flow.screened, flow.steps[0].excluded, flow.included, flow.unknown.tolist()
+    (3, 2, 1, [1])
+
     Source: STROBE item 13 (von Elm E et al., Lancet 2007;370:1453-1457), participants at each stage with reasons.
     """
     answers = _answers(table, criteria)

@@ -9,14 +9,14 @@ import numpy as np
 import polars as pl
 from pydantic import field_validator, model_validator
 
-from counterpoise.cohort.cells import cell_problems, counted
+from counterpoise.cohort.cells import cell_problems, note_of
 from counterpoise.cohort.dates import DateColumns, contradictions, follow_up_notes, observe, read_dates
 from counterpoise.errors import DataError, PlanError, Problem
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.oncology.definition import nearest_or_all, phrase
 from counterpoise.oncology.endpoints import ENDPOINT_RULES, EndpointRule, either
 from counterpoise.read.codebook import Kind, Options
-from counterpoise.read.rule_kinds import nearest
+from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
 
 TimeUnit = Literal["days", "months", "years"]
@@ -111,6 +111,13 @@ def endpoint_times(
     Raises `PlanError` for columns that are not there or not dates, and for events that a rule needs and the plan
     does not name; `DataError` for dates that contradict each other and for what is missing: each with all
     problems at once.
+
+    >>> from counterpoise.read import table_from_frame
+    >>> seen = {"id": ["a", "b"], "months": [12.0, 0.0], "died": [0, 1]}
+    >>> os = EndpointOptions(time="months", event="died", unit="months")
+    >>> made = endpoint_times(table_from_frame(pl.DataFrame(seen), id_column="id"), None, {"os": os})["os"]
+    >>> made.time, made.event
+    (array([365.25,   0.5 ]), array([False,  True]))
 
     Source: Tolaney SM et al., J Clin Oncol 2021;39:2720-2731, whose endpoints count from dates of first events.
     """
@@ -260,19 +267,16 @@ def _half_day(time: Floats) -> Floats:
 
 
 def _time_notes(table: Table, name: str, time: Floats, too_late: Bools) -> tuple[Problem, ...]:
-    notes = {
-        "event after the cut-off date is censored at it": too_late,
-        "time of 0 days counts as half a day": time == 0,
-    }
-    many = {
-        "event after the cut-off date is censored at it": "events after the cut-off date are censored at it",
-        "time of 0 days counts as half a day": "times of 0 days count as half a day",
-    }
-    return tuple(
-        Problem(f"endpoints.{name}", counted(table, found, one, many[one]))
-        for one, found in notes.items()
-        if found.any()
+    words = (
+        (
+            too_late,
+            "event after the cut-off date is censored at it",
+            "events after the cut-off date are censored at it",
+        ),
+        (time == 0, "time of 0 days counts as half a day", "times of 0 days count as half a day"),
     )
+    where = f"endpoints.{name}"
+    return tuple(note for found, one, many in words for note in note_of(table, where, found, one, many))
 
 
 def _day_number(date: dt.date | None) -> float:

@@ -11,7 +11,7 @@ from counterpoise.errors import DataError, PlanError, Problem
 from counterpoise.kernels.arrays import Floats
 from counterpoise.oncology.definition import nearest_or_all
 from counterpoise.oncology.toxicity import SCALES, Phase, ToxicityOptions, ToxicityRow, toxicity_row
-from counterpoise.read.rule_kinds import nearest
+from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
 
 
@@ -24,6 +24,12 @@ def tabulate_toxicity(
     joined by their worst grade. Grades may be columns of kind integer, number, flag, or category with the grades
     as codes. Raises `PlanError` for an unknown scale or column, `DataError` for grades beyond 0 to the scale's
     highest; each with all problems at once.
+
+    >>> from counterpoise.read import table_from_frame
+    >>> table = table_from_frame(pl.DataFrame({"id": ["a", "b", "c"], "skin": [0, 2, None]}), id_column="id")
+    >>> skin = ToxicityOptions(scale="RTOG/EORTC", acute={"skin": "Skin"})
+    >>> tabulate_toxicity(table, skin, [0, 1, 1], ["No boost", "Boost"])[0].assessed
+    array([1, 1])
     """
     phases: tuple[tuple[Phase, dict[str, str]], ...] = (("acute", options.acute), ("late", options.late))
     faults = _faults(table, options)

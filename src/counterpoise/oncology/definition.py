@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from counterpoise.read.codebook import Column, Kind, Options
-from counterpoise.read.rule_kinds import nearest
+from counterpoise.read.names import nearest
 
 ArgumentValue = str | float
 Arguments = Mapping[str, ArgumentValue]
