@@ -56,7 +56,9 @@ def demo(
 
 @app.command(epilog="Examples:\n\ncounterpoise init patients.csv\n\ncounterpoise init patients.xlsx --out plan.toml")
 def init(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="The patient table: CSV, Excel, SPSS, Stata or Parquet.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="The patient table: CSV, Excel, SPSS, Stata or Parquet.")
+    ],
     out: Annotated[Path, typer.Option(metavar="PLAN", help="The plan to write.")] = Path("study.toml"),
     force: Annotated[bool, typer.Option("--force", help="Replace the plan if it exists.")] = False,
 ) -> None:
@@ -64,11 +66,7 @@ def init(
     from counterpoise.cli.starter_plan import write_starter_plan
 
     guessed = write_starter_plan(data, out, force=force)
-    typer.echo(f"Plan: {out}")
-    typer.echo()
-    for line in guessed:
-        typer.echo(line)
-    typer.echo(f"Read it, mend what was guessed wrong, then: counterpoise check {out}")
+    screen.show_plan(out, guessed)
 
 
 @app.command(epilog="Example: counterpoise check study.toml")

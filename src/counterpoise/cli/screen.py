@@ -52,6 +52,17 @@ def show_fault(error: Exception) -> None:
     _wrapped("", "Set COUNTERPOISE_DEBUG=1 and run the same command again to see where.", error=True)
 
 
+def show_plan(plan: Path, guessed: Sequence[str]) -> None:
+    """Say where the starter plan is, what was guessed, and what comes next."""
+    _wrapped("Plan: ", str(plan), error=False)
+    typer.echo()
+    typer.echo("Guessed, for you to mend:")
+    for role in guessed:
+        _wrapped("  ", role, error=False)
+    typer.echo()
+    _wrapped("", f"Next: counterpoise check {plan}", error=False)
+
+
 def show_report(study: "Study", folder: Path, formats: Sequence[str]) -> None:
     """Say where the report is, how many findings it has, and the gravest of them."""
     _wrapped("Report: ", str(folder / "report.html" if "html" in formats else folder), error=False)
