@@ -50,6 +50,7 @@ from counterpoise.report.word import (
     set_page,
     set_properties,
     set_row,
+    set_style,
     start_bookmark,
     without_dates,
 )
@@ -184,7 +185,7 @@ class _Writer:
             if heads == 1:
                 rule_below(slot)
             paragraph = slot.paragraphs[0]
-            paragraph.style = "Table Text"
+            set_style(paragraph, "Table Text")
             spanning = heads > 0 and cell.span > 1
             paragraph.alignment = _ALIGN["center" if spanning else align[column]]
             if spanning and heads > 1 and cell.parts:

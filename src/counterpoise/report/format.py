@@ -47,9 +47,7 @@ def format_count(value: float, *, missing: str = DASH) -> str:
     if math.isnan(value):
         return missing
     if not value.is_integer():
-        raise InputError(
-            f"A count must be a whole number; {value!r} is not. Print a weighted count as a number."
-        )
+        raise InputError(f"A count must be a whole number; {value!r} is not. Print a weighted count as a number.")
     grouped = f"{abs(int(value)):,d}" if abs(value) >= 10_000 else str(abs(int(value)))
     return MINUS + grouped if value < 0 else grouped
 
@@ -193,9 +191,7 @@ def format_mean_sd(mean: float, std_deviation: float, digits: int = 1, *, missin
     return f"{format_number(mean, digits)} ({format_number(std_deviation, digits)})"
 
 
-def format_median_range(
-    median: float, lower: float, upper: float, digits: int = 1, *, missing: str = DASH
-) -> str:
+def format_median_range(median: float, lower: float, upper: float, digits: int = 1, *, missing: str = DASH) -> str:
     """Return 'median (lowest–highest)'; serves quartiles and confidence limits too.
 
     >>> format_median_range(47.5, 3.21, 120.06), format_median_range(60, 5, float("nan"), missing="NR")

@@ -256,7 +256,18 @@ def _rewrite(element: ElementTree.Element, prefix: str) -> None:
             continue
         element.set(local, _prefixed(local, text, prefix))
     if element.tag == "style" and element.text:
-        element.text = re.sub(r"([^{},]+)(?=[,{][^}]*)", rf"#{prefix} \1", element.text)
+        element.text = _confined(element.text, prefix)
+
+
+def _confined(style: str, prefix: str) -> str:
+    """Return the rules of a style sheet, each for the drawing called `prefix` alone; at-rules are dropped."""
+    rules: list[str] = []
+    for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", style):
+        if "@" not in selectors:
+            apart = [re.sub(r"#([\w-]+)", rf"#{prefix}-\1", selector.strip()) for selector in selectors.split(",")]
+            names = ", ".join(f"#{prefix} {selector}" for selector in apart)
+            rules.append(f"{names} {{{_prefixed('style', body.strip(), prefix)}}}")
+    return " ".join(rules)
 
 
 def _prefixed(attribute: str, text: str, prefix: str) -> str:

@@ -67,7 +67,7 @@ def render_pdf(document: Document, figures: Mapping[str, Mapping[str, bytes]]) -
         made = typst.compile(files, format="pdf", font_paths=[fonts], ignore_system_fonts=covered)
     except typst.TypstError as error:
         raise CounterpoiseError(
-            f"The PDF cannot be typeset: {error.message}. The other formats are complete."
+            f"The PDF can't be typeset: {error.message}. The other formats need no typesetting."
         ) from error
     return made
 

@@ -11,7 +11,6 @@ from docx.document import Document as WordDocument
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.text import WD_ALIGN_PARAGRAPH
-from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.oxml.text.font import CT_RPr
@@ -83,6 +82,8 @@ _LOOKS = {
 
 def add_styles(word: WordDocument) -> None:
     """Give the document the styles of a report, in fonts that Word and LibreOffice both have or replace."""
+    for unused in word.styles.element.xpath("./w:style[@w:type='table' and not(@w:default='1')]"):
+        unused.getparent().remove(unused)
     for name, look in _LOOKS.items():
         _paragraph_style(word, name, look)
     for severity, name in FINDING_STYLES.items():
@@ -109,7 +110,8 @@ def add_styles(word: WordDocument) -> None:
 def set_properties(word: WordDocument, document: Document) -> None:
     """Fill the core properties, with a fixed date, and mend what python-docx's own template brings along.
 
-    Its thumbnail goes, and Word is told to lay the file out as Word 2013 and later do, not in compatibility mode.
+    Its thumbnail and its second set of styles go, and Word is told to lay the file out as Word 2013 and later
+    do, not in compatibility mode.
     """
     for mode in word.settings.element.xpath(".//w:compatSetting[@w:name='compatibilityMode']"):
         mode.set(qn("w:val"), "15")
@@ -120,11 +122,11 @@ def set_properties(word: WordDocument, document: Document) -> None:
     core.revision = 1
     core.created = core.modified = _LONG_AGO
     package = word.part.package
-    if package is None:
-        return
-    for identity, relation in list(package.rels.items()):
-        if relation.reltype == RELATIONSHIP_TYPE.THUMBNAIL:
-            del package.rels[identity]
+    assert package is not None
+    for relations in (package.rels, word.part.rels):
+        for identity, relation in list(relations.items()):
+            if relation.reltype.endswith(("/thumbnail", "/stylesWithEffects")):
+                del relations[identity]
 
 
 def set_page(section: Section, *, turned: bool) -> None:
@@ -198,6 +200,11 @@ def set_row(table: Table, index: int, *, header: bool) -> None:
         properties.append(_xml("<w:tblHeader {ns}/>"))
 
 
+def set_style(paragraph: Paragraph, name: str) -> None:
+    """Give the paragraph a style that exists; python-docx looks through every style each time it is asked to."""
+    paragraph._p.style = name.replace(" ", "")
+
+
 def rule_below(slot: _Cell) -> None:
     """Draw the rule between header and body under one cell."""
     line = f'<w:bottom w:val="single" w:sz="6" w:color="{_INK}"/>'
@@ -235,8 +242,7 @@ _AFTER_BORDERS = ("w:shd", *_AFTER_SHADING)
 
 
 def _paragraph_style(word: WordDocument, name: str, look: _Look) -> None:
-    known = name in [style.name for style in word.styles]
-    style = word.styles[name] if known else word.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
+    style = word.styles[name] if name in word.styles else word.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
     assert isinstance(style, ParagraphStyle)
     if look.base:
         style.base_style = word.styles[look.base]

@@ -43,7 +43,7 @@ _INK = "#1B1F24"
 _BASE = {"font_name": "Arial", "font_size": 9, "valign": "top", "quote_prefix": True, "font_color": _INK}
 _LOOKS: Mapping[str, Mapping[str, Any]] = {
     "text": {"text_wrap": True},
-    "title": {"bold": True, "font_size": 14, "quote_prefix": False},
+    "title": {"bold": True, "font_size": 14},
     "caption": {"bold": True, "font_size": 10},
     "banner": {"bold": True, "bg_color": "#FFF2CC", "font_color": "#4A3200"},
     "note": {"font_size": 8, "font_color": "#55606B"},
