@@ -93,7 +93,11 @@ ENDPOINTS = {
 }
 NOTES = {
     2: ("HR 0.48 (95% CI 0.23–1.01)", "Log-rank P = .047"),
-    4: ("IMNB alone vs neither: HR 0.35 (0.14–0.88)", "IMND and IMNB vs neither: HR 0.89 (0.25–3.2)", "Log-rank P = .08"),
+    4: (
+        "IMNB alone vs neither: HR 0.35 (0.14–0.88)",
+        "IMND and IMNB vs neither: HR 0.89 (0.25–3.2)",
+        "Log-rank P = .08",
+    ),
 }
 
 
@@ -101,7 +105,12 @@ def survival_figure(panels: int, groups: dict[str, tuple[str, ...]]) -> Survival
     return SurvivalFigure(
         tuple(
             SurvivalPanel(
-                title, cohort_lines(groups, *events), TICKS, "Months since diagnosis", f"{title} (%)", NOTES[len(groups)]
+                title,
+                cohort_lines(groups, *events),
+                TICKS,
+                "Months since diagnosis",
+                f"{title} (%)",
+                NOTES[len(groups)],
             )
             for title, events in list(ENDPOINTS.items())[:panels]
         )
@@ -131,7 +140,10 @@ def flow_figure() -> FlowFigure:
         FlowBox("Patients with clinically metastatic internal mammary nodes screened", len(patients())),
         tuple(steps),
         FlowBox("Included in the analysis", len(remaining)),
-        (FlowBox("No boost", len(remaining) - boosted, ("52 in matched pairs",)), FlowBox("Boost", boosted, ("52 in matched pairs",))),
+        (
+            FlowBox("No boost", len(remaining) - boosted, ("52 in matched pairs",)),
+            FlowBox("Boost", boosted, ("52 in matched pairs",)),
+        ),
     )
 
 
@@ -159,13 +171,23 @@ def forest_figure() -> ForestFigure:
 
 
 COVARIATES = (
-    ("Age", "Age"), ("Menopausal status", "Premenopausal"), ("Clinical T stage", "cT3–4"), ("Clinical N stage", "cN3b"),
-    ("Grade", "Grade 3"), ("Molecular subtype", "HR-positive, HER2-negative"), ("Molecular subtype", "HR-positive, HER2-positive"),
-    ("Molecular subtype", "HER2-enriched"), ("Molecular subtype", "Triple-negative"), ("Ki-67", "Ki-67 30% or more"),
-    ("Lymphovascular invasion", "Lymphovascular invasion"), ("IMN short axis", "IMN short axis, mm"),
-    ("Surgery", "Modified radical mastectomy"), ("Response", "Pathological complete response"), ("IMND", "Internal mammary node dissection"),
+    ("Age", "Age"),
+    ("Menopausal status", "Premenopausal"),
+    ("Clinical T stage", "cT3–4"),
+    ("Clinical N stage", "cN3b"),
+    ("Grade", "Grade 3"),
+    ("Molecular subtype", "HR-positive, HER2-negative"),
+    ("Molecular subtype", "HR-positive, HER2-positive"),
+    ("Molecular subtype", "HER2-enriched"),
+    ("Molecular subtype", "Triple-negative"),
+    ("Ki-67", "Ki-67 30% or more"),
+    ("Lymphovascular invasion", "Lymphovascular invasion"),
+    ("IMN short axis", "IMN short axis, mm"),
+    ("Surgery", "Modified radical mastectomy"),
+    ("Response", "Pathological complete response"),
+    ("IMND", "Internal mammary node dissection"),
     ("Technique", "Intensity-modulated radiotherapy"),
-)  # fmt: skip
+)
 
 
 def love_figure(*, grouped: bool = False) -> LoveFigure:
@@ -201,6 +223,14 @@ def toxicity_figure() -> ToxicityFigure:
             bars.append(ToxicityBar(arm, percent, labels, f"{percent.sum():.0f}%"))
         return ToxicityOrgan(name, tuple(bars))
 
-    acute = ToxicityPanel("Acute", tuple(organ(*pair) for pair in (("Skin", 0.55), ("Oesophagus", 0.3), ("Lung", 0.1), ("Heart", 0.02))))
-    late = ToxicityPanel("Late", tuple(organ(*pair) for pair in (("Skin", 0.3), ("Subcutis", 0.25), ("Lung", 0.12), ("Heart", 0.05), ("Oesophagus", 0.02))))
+    acute = ToxicityPanel(
+        "Acute", tuple(organ(*pair) for pair in (("Skin", 0.55), ("Oesophagus", 0.3), ("Lung", 0.1), ("Heart", 0.02)))
+    )
+    late = ToxicityPanel(
+        "Late",
+        tuple(
+            organ(*pair)
+            for pair in (("Skin", 0.3), ("Subcutis", 0.25), ("Lung", 0.12), ("Heart", 0.05), ("Oesophagus", 0.02))
+        ),
+    )
     return ToxicityFigure((acute, late), ("Grade 1", "Grade 2", "Grade 3", "Grade 4"))

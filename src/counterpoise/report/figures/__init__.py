@@ -19,7 +19,14 @@ from counterpoise.report.figures.records import (
     ToxicityOrgan,
     ToxicityPanel,
 )
-from counterpoise.report.figures.write import Format, draw, figure_files
+from counterpoise.report.figures.write import (
+    Format,
+    draw,
+    figure_files,
+    render_figures,
+    unprintable_characters,
+    write_figures,
+)
 
 __all__ = [
     "FigureRecord",
@@ -42,4 +49,7 @@ __all__ = [
     "ToxicityPanel",
     "draw",
     "figure_files",
+    "render_figures",
+    "unprintable_characters",
+    "write_figures",
 ]

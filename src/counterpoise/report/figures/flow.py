@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from counterpoise.report.figures.records import FlowBox, FlowFigure, FlowStep
-from counterpoise.report.figures.style import DOUBLE, INK, PITCH, STRIPE, Sheet, text_width, wrap
+from counterpoise.report.figures.style import DOUBLE, INK, PITCH, STRIPE, Sheet, balance, text_width, wrap
 
 _MIDDLE = DOUBLE / 2
 _MAIN = 84.0  # mm, width of the boxes of the main stream
@@ -92,7 +92,7 @@ def _stages(record: FlowFigure) -> list[_Main]:
 def _main_lines(box: FlowBox, width: float) -> tuple[str, ...]:
     inner = width - 2 * _PADDING
     details = tuple(line for detail in box.details for line in wrap(detail, inner))
-    return (*wrap(box.label, inner), f"n = {_number(box.n)}", *details)
+    return (*balance(box.label, inner), f"n = {_number(box.n)}", *details)
 
 
 def _excluded(label: str, steps: tuple[FlowStep, ...]) -> _Excluded:

@@ -10,13 +10,11 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from counterpoise.report.figures.records import ForestFigure, ForestRow
 from counterpoise.report.figures.style import (
-    BODY,
     COLOURS,
     DOUBLE,
     GREY,
     INK,
     PITCH,
-    RULE,
     SMALL,
     STRIPE,
     Sheet,
@@ -29,7 +27,7 @@ _EDGE = 1.0
 _INDENT = 3.0
 _BETWEEN = 4.0  # mm between columns
 _PLOT = (46.0, 70.0)  # mm, narrowest and widest plot
-_LABEL = 62.0  # mm, widest label before it is wrapped
+_LABEL = (30.0, 62.0)  # mm, narrowest and widest label column; longer labels are wrapped
 _NICE = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0, 50.0, 100.0)
 _SQUARE = 2.4  # mm, side of the largest square
 _MIDDLE = 0.95  # mm from the middle of a line of text up to its baseline
@@ -65,8 +63,12 @@ def draw_forest(record: ForestFigure) -> Figure:
     for index, (row, lines, height) in enumerate(zip(record.rows, labels, heights, strict=True)):
         tops.append(y)
         if index % 2 == 0:
-            sheet.box(0, y, columns.width, height, facecolor=STRIPE)
+            sheet.box(0, y, columns.width, height, facecolor=STRIPE, zorder=-1)
         _cells(sheet, row, lines, columns, y + _ROW / 2 + _MIDDLE)
+        if row.note and not _known(row.estimate):
+            fill = {"facecolor": "white" if index % 2 else STRIPE, "edgecolor": "none", "pad": 0.8}
+            middle = columns.plot_left + columns.plot_width / 2
+            sheet.text(middle, y + _ROW / 2 + _MIDDLE, row.note, ha="center", fontsize=SMALL, color=GREY, bbox=fill)
         y += height
     axes = sheet.axes(columns.plot_left, top, columns.plot_width, y - top)
     _plot(axes, record, [at - top + _ROW / 2 for at in tops], y - top)
@@ -78,13 +80,15 @@ def _columns(record: ForestFigure) -> _Columns:
     """Return the narrowest columns that hold their texts, the plot taking what is left of 175 mm."""
     labels = [text_width(row.label, bold=row.kind != "body") + _INDENT * row.indent for row in record.rows]
     titles = [max(text_width(line, bold=True) for line in title.split("\n")) for title in record.column_titles]
-    label_width = max(min(max(labels), _LABEL), titles[0])
     widths = list(titles[1:])
     for row in record.rows:
         for index, cell in enumerate(row.columns):
             widths[index] = max(widths[index], text_width(cell, bold=row.kind == "total"))
     left = len(widths) - min(record.right_columns, len(widths))
-    table = label_width + sum(widths) + _BETWEEN * (len(widths) + 1) + 2 * _EDGE
+    table = sum(widths) + _BETWEEN * (len(widths) + 1) + 2 * _EDGE
+    room = min(max(DOUBLE - table - _PLOT[0], _LABEL[0]), _LABEL[1])
+    label_width = max(min(max(labels), room), titles[0])
+    table += label_width
     plot = min(max(DOUBLE - table, _PLOT[0]), _PLOT[1])
     centres: list[float] = []
     x = _EDGE + label_width
@@ -140,7 +144,7 @@ def _limits(record: ForestFigure) -> tuple[float, float]:
     positive = [value for value in estimates if value > 0] or [1.0]
     low = min(*positive, max(min([*ends, 0.5]), 0.125), 0.5)
     high = max(*positive, min(max([*ends, 2.0]), 8.0), 2.0)
-    return low / 1.15, high * 1.15
+    return low / 1.25, high * 1.25
 
 
 def _ticks(record: ForestFigure, low: float, high: float) -> list[float]:
@@ -171,11 +175,6 @@ def _plot(axes: Axes, record: ForestFigure, middles: list[float], height: float)
     for row, middle in zip(record.rows, middles, strict=True):
         if _known(row.estimate):
             _mark(axes, row, middle, heaviest)
-        elif row.note:
-            axes.text(
-                0.5, middle + _MIDDLE, row.note, transform=axes.get_yaxis_transform(), ha="center", va="baseline",
-                fontsize=SMALL, color=GREY, zorder=5, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )  # fmt: skip
 
 
 def _mark(axes: Axes, row: ForestRow, middle: float, heaviest: float) -> None:
@@ -191,7 +190,10 @@ def _mark(axes: Axes, row: ForestRow, middle: float, heaviest: float) -> None:
         return
     if has_interval and start <= end:
         axes.plot((start, end), (middle, middle), color=COLOURS[0], linewidth=0.9, zorder=3)
-    for edge, marker, leaves in ((low, "<", estimate < low or lower < low), (high, ">", estimate > high or upper > high)):
+    for edge, marker, leaves in (
+        (low, "<", estimate < low or lower < low),
+        (high, ">", estimate > high or upper > high),
+    ):
         if leaves:
             axes.plot(edge, middle, marker=marker, color=COLOURS[0], markersize=3.5, markeredgewidth=0, clip_on=False)
     if low <= estimate <= high:

@@ -44,8 +44,14 @@ def draw_love(record: LoveFigure) -> Figure:
     sheet = Sheet.of(width, legend + height + 9.5)
     tops = legend + np.concatenate(([0.0], heights.cumsum()[:-1]))
     for top, text, (_, index, indent) in zip(tops, lines, rows, strict=True):
-        sheet.lines(_EDGE + _INDENT * indent, top + _ROW / 2 + 0.95, text, 3.1, fontweight="bold" if index is None else "normal")
-    middles = {index: float(top) - legend + _ROW / 2 for top, (_, index, _) in zip(tops, rows, strict=True) if index is not None}
+        sheet.lines(
+            _EDGE + _INDENT * indent, top + _ROW / 2 + 0.95, text, 3.1, fontweight="bold" if index is None else "normal"
+        )
+    middles = {
+        index: float(top) - legend + _ROW / 2
+        for top, (_, index, _) in zip(tops, rows, strict=True)
+        if index is not None
+    }
     _points(sheet, record, middles, (left, legend, width - left - 3, height))
     _legend(sheet, record, left)
     sheet.text(left + (width - left - 3) / 2, legend + height + 7.4, record.x_label, ha="center")
@@ -68,14 +74,16 @@ def _rows(record: LoveFigure) -> list[tuple[str, int | None, int]]:
         members = [index for index in order if record.groups[index] == group]
         if len(members) == 1:
             name = record.names[members[0]]
-            rows.append((name if name == group or not group else f"{group}: {name}", members[0], 0))
+            rows.append((name if group in name else f"{group}: {name}", members[0], 0))
         else:
             rows.append((group, None, 0))
             rows += [(record.names[index], index, 1) for index in members]
     return rows
 
 
-def _points(sheet: Sheet, record: LoveFigure, middles: dict[int, float], place: tuple[float, float, float, float]) -> None:
+def _points(
+    sheet: Sheet, record: LoveFigure, middles: dict[int, float], place: tuple[float, float, float, float]
+) -> None:
     axes = sheet.axes(*place)
     finite = [series.values[np.isfinite(series.values)] for series in record.series]
     largest = max((float(values.max()) for values in finite if values.size), default=0.0)

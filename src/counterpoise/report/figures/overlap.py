@@ -13,6 +13,7 @@ _LEFT, _RIGHT, _FOOT = 12.5, 3.0, 9.5  # mm around the axes
 _HEIGHT = 56.0  # mm
 _WIDTH = SINGLE - _LEFT - _RIGHT
 _SAMPLE = 5.0  # mm of a legend key
+_COLOURS = (COLOURS[1], COLOURS[0])  # the control arm, below, has the first colour in every figure
 
 
 def draw_overlap(record: OverlapFigure) -> Figure:
@@ -30,10 +31,10 @@ def draw_overlap(record: OverlapFigure) -> Figure:
     lines = [(*wrap(arm.label, 0.6 * _WIDTH, bold=True), *arm.details) for arm in arms]
     bars = [_shares(arm, edges) for arm in arms]
     top = max(_room(bar, text) for bar, text in zip(bars, lines, strict=True))
-    for side, arm, bar, colour in zip((1, -1), arms, bars, COLOURS, strict=False):
+    for side, arm, bar, colour in zip((1, -1), arms, bars, _COLOURS, strict=True):
         _arm(axes, record, arm, side * bar, colour)
     _scale(axes, top)
-    for side, bar, text, arm, colour in zip((1, -1), bars, lines, arms, COLOURS, strict=False):
+    for side, bar, text, arm, colour in zip((1, -1), bars, lines, arms, _COLOURS, strict=True):
         _name(sheet, text, len(text) - len(arm.details), _is_left(bar, text), side, legend, colour)
     sheet.text(4.0, legend + _HEIGHT / 2, record.y_label, rotation=90, ha="center", va="center")
     sheet.text(_LEFT + _WIDTH / 2, legend + _HEIGHT + 7.4, record.x_label, ha="center")
@@ -78,13 +79,17 @@ def _room(bar: Floats, lines: tuple[str, ...]) -> float:
     """Return the percentage at the end of the half axis that leaves room for bars, name and rug."""
     half = _HEIGHT / 2
     text = PITCH * len(lines) + 4
-    return max(float(np.nanmax(bar, initial=1.0)) * half / (half - 3), min(_sides(bar, lines)) * half / max(half - text, 8.0))
+    return max(
+        float(np.nanmax(bar, initial=1.0)) * half / (half - 3), min(_sides(bar, lines)) * half / max(half - text, 8.0)
+    )
 
 
 def _arm(axes: Axes, record: OverlapFigure, arm: OverlapArm, bars: Floats, colour: str) -> None:
     light = tuple(1 - 0.42 * (1 - part) for part in to_rgb(colour))
     edges = np.linspace(0, 1, record.bins + 1)
-    axes.bar(edges[:-1], bars[0], 1 / record.bins, align="edge", color=light, edgecolor="white", linewidth=0.4, zorder=2)
+    axes.bar(
+        edges[:-1], bars[0], 1 / record.bins, align="edge", color=light, edgecolor="white", linewidth=0.4, zorder=2
+    )
     if arm.weights is not None:
         axes.stairs(bars[1], edges, color=colour, linewidth=1.1, zorder=4)
     if record.rug:

@@ -62,7 +62,10 @@ class SurvivalPanel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurvivalFigure:
-    """One to four survival panels, lettered A to D when there are several."""
+    """One to four survival panels, lettered A to D when there are several.
+
+    Colours go by the order of the arms: put the control arm first, as every figure does.
+    """
 
     panels: tuple[SurvivalPanel, ...]
 
@@ -201,7 +204,7 @@ class OverlapArm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlapFigure:
-    """Mirrored histograms of the propensity score: the first arm above, the second below.
+    """Mirrored histograms of the propensity score: the treated above, the controls below.
 
     Filled bars are unweighted, outlines weighted; both are percentages of their arm.
     """

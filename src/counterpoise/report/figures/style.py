@@ -22,6 +22,7 @@ SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 175.0  # widths of journal columns, mm
 SMALL, BODY, TITLE, LETTER = 6.5, 7.0, 8.0, 9.0  # points
 PITCH = 3.4  # mm between baselines of body text
 CAP = 1.8  # mm height of a capital at BODY
+FONT = "DejaVu Sans"
 INK, GREY, RULE, STRIPE = "#1a1a1a", "#5f6368", "#b4b8bd", "#f2f4f6"
 
 # Told apart by hue under every common colour blindness, and by lightness and dashes in grey print.
@@ -78,53 +79,65 @@ _RC: dict[str, Any] = {
     "savefig.dpi": 300,
     "path.simplify": True,
 }
+Style = Any  # matplotlib's own keyword arguments
 _drawing = threading.RLock()  # matplotlib's settings are global
 
 
 @contextmanager
-def drawing_style(**settings: Any) -> Generator[None]:
+def drawing_style(families: Sequence[str] = (FONT,), **settings: Style) -> Generator[None]:
     """Draw under the project's own settings, whatever the user's matplotlibrc says; one thread at a time."""
     with _drawing, mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()
-        mpl.rcParams.update({**_RC, "font.family": list(families()), **settings})
+        rc: Any = {**_RC, "font.family": list(families), **settings}
+        mpl.rcParams.update(rc)
         yield
 
 
 @cache
-def families() -> tuple[str, ...]:
-    """Return DejaVu Sans, which comes with matplotlib, and then the installed fonts that know other scripts."""
-    installed = {font.name for font in fontManager.ttflist}
-    return ("DejaVu Sans", *(name for name in _FALLBACK_FAMILIES if name in installed))
+def _characters(family: str) -> frozenset[int]:
+    font: Any = get_font(fontManager.findfont(FontProperties(family=family)))
+    return frozenset(font.get_charmap())
 
 
 @cache
-def _known_characters() -> frozenset[int]:
-    known: set[int] = set()
-    for name in families():
-        font: Any = get_font(fontManager.findfont(FontProperties(family=name)))
-        known.update(font.get_charmap())
-    return frozenset(known)
+def _fallbacks() -> tuple[str, ...]:
+    installed = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in _FALLBACK_FAMILIES if name in installed)
+
+
+def _unknown(text: str, families: Sequence[str]) -> str:
+    letters = {letter for letter in text if letter not in "\n\t"}
+    return "".join(sorted(letter for letter in letters if not any(ord(letter) in _characters(f) for f in families)))
+
+
+def families_for(text: str) -> tuple[str, ...]:
+    """Return the font that comes with matplotlib, then installed ones if it lacks a character of the text.
+
+    >>> families_for("κ ≤ 0·1 – Größe")
+    ('DejaVu Sans',)
+    """
+    return (FONT, *_fallbacks(), "sans-serif") if _unknown(text, (FONT,)) else (FONT,)
 
 
 def missing_characters(text: str) -> str:
-    """Return the characters that no installed font can draw, sorted: they come out as placeholder boxes.
-
-    >>> missing_characters("κ ≤ 0·1 – Größe")
-    ''
-    """
-    known = _known_characters()
-    return "".join(sorted({letter for letter in text if ord(letter) not in known and letter not in "\n\t"}))
+    """Return the characters that no installed font can draw, sorted: they come out as placeholder boxes."""
+    unknown = _unknown(text, (FONT,))
+    return _unknown(unknown, _fallbacks()) if unknown else ""
 
 
-@lru_cache(maxsize=4096)
 def text_width(text: str, size: float = BODY, *, bold: bool = False) -> float:
-    """Return the width of one line of text in millimetres.
+    """Return the width of one line of text in millimetres, in the fonts in force.
 
     >>> text_width("Boost") < text_width("No boost") < text_width("No boost", bold=True)
     True
     """
-    font = FontProperties(family=list(families()), size=size, weight="bold" if bold else "normal")
+    return _text_width(text, size, bold, tuple(mpl.rcParams["font.family"]))
+
+
+@lru_cache(maxsize=4096)
+def _text_width(text: str, size: float, bold: bool, families: tuple[str, ...]) -> float:
+    font = FontProperties(family=list(families), size=size, weight="bold" if bold else "normal")
     width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
     return float(width) * 25.4 / 72
 
@@ -153,6 +166,17 @@ def wrap(text: str, width: float, size: float = BODY, *, bold: bool = False) -> 
                 line = ""
             line += letter
     return (*lines, line) if line or not lines else tuple(lines)
+
+
+def balance(text: str, width: float, size: float = BODY) -> tuple[str, ...]:
+    """Return the fewest lines of at most `width` millimetres, of lengths as even as that allows."""
+    lines = wrap(text, width, size)
+    for step in range(1, 20 if len(lines) > 1 else 0):
+        narrower = wrap(text, width * (1 - step / 40), size)
+        if len(narrower) > len(lines):
+            break
+        lines = narrower
+    return lines
 
 
 def key_places(labels: Sequence[str], width: float, sample: float) -> tuple[tuple[float, float], ...]:
@@ -187,24 +211,24 @@ class Sheet:
         page = Affine2D().scale(1 / 25.4, -1 / 25.4).translate(0, height / 25.4)
         return cls(figure, width, height, page + figure.dpi_scale_trans)
 
-    def text(self, x: float, y: float, text: str, **style: Any) -> None:
+    def text(self, x: float, y: float, text: str, **style: Style) -> None:
         """Write one line of text with its baseline at y."""
-        options = {"fontsize": BODY, "color": INK, "ha": "left", "va": "baseline", **style}
+        options: dict[str, Any] = {"fontsize": BODY, "color": INK, "ha": "left", "va": "baseline", **style}
         self.figure.text(x, y, text, transform=self.transform, **options)
 
-    def lines(self, x: float, y: float, lines: Sequence[str], pitch: float = PITCH, **style: Any) -> None:
+    def lines(self, x: float, y: float, lines: Sequence[str], pitch: float = PITCH, **style: Style) -> None:
         """Write several lines of text, the first with its baseline at y."""
         for index, line in enumerate(lines):
             self.text(x, y + index * pitch, line, **style)
 
-    def rule(self, x: Sequence[float], y: Sequence[float], **style: Any) -> None:
+    def rule(self, x: Sequence[float], y: Sequence[float], **style: Style) -> None:
         """Draw a line through the points."""
-        options = {"color": INK, "linewidth": 0.6, **style}
+        options: dict[str, Any] = {"color": INK, "linewidth": 0.6, **style}
         self.figure.add_artist(Line2D(x, y, transform=self.transform, **options))
 
-    def box(self, x: float, y: float, width: float, height: float, **style: Any) -> None:
+    def box(self, x: float, y: float, width: float, height: float, **style: Style) -> None:
         """Draw a rectangle whose top left corner is at (x, y)."""
-        options = {"facecolor": "none", "edgecolor": "none", "linewidth": 0.6, **style}
+        options: dict[str, Any] = {"facecolor": "none", "edgecolor": "none", "linewidth": 0.6, **style}
         self.figure.add_artist(Rectangle((x, y), width, height, transform=self.transform, **options))
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:

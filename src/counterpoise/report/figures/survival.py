@@ -1,21 +1,20 @@
 """Survival curves with the numbers at risk below them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from counterpoise.kernels.arrays import Bools, Floats
+from counterpoise.kernels.arrays import Floats
+from counterpoise.report.figures.placement import SAMPLE, Block, Line, Rectangle, place
 from counterpoise.report.figures.records import SurvivalFigure, SurvivalLine, SurvivalPanel
 from counterpoise.report.figures.style import (
     BODY,
     COLOURS,
     DASHES,
     DOUBLE,
-    GREY,
-    INK,
     LETTER,
     MIDDLE,
     PITCH,
@@ -23,17 +22,21 @@ from counterpoise.report.figures.style import (
     SMALL,
     TITLE,
     Sheet,
+    balance,
+    key_places,
     text_width,
     wrap,
 )
 
-_AXIS_LEFT = 12.0  # mm for the y label and its tick labels
+_EDGE = 0.5  # mm left free around the sheet
+_AXIS_LEFT = 12.0  # mm for a y label of one line and its tick labels
+_Y_LABEL = 8.6  # mm from the axis to the middle of the y label
 _GUTTER = 5.0  # mm between two panels of one row
-_SAMPLE = 7.0  # mm of line in the legend
-_CLEAR = 1.2  # mm between a text block and a curve
-_CAP = 2.0  # mm from a block's top to its first baseline
+_BETWEEN_ROWS = 4.0
+_TITLE_PITCH = 3.8
 _BELOW = 11.5  # mm from the axis to the baseline of the at-risk title
-_Rectangle = tuple[float, float, float, float]  # left, bottom, right, top in mm of the axes
+_TALLEST = 72.0  # mm, highest axes
+_LINE = 1.2  # points, width of a curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,6 @@ class _Layout:
     columns: int
     width: float
     left: float
-    right: float
     axis_width: float
     axis_height: float
     at_risk_size: float
@@ -51,80 +53,83 @@ class _Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """Lines of text to be placed where no curve runs; `keys` are the arms of the legend lines."""
+class _Placed:
+    """A panel with its text blocks: those that found a place inside, and those that stand above the axes."""
 
-    lines: tuple[str, ...]
-    keys: tuple[int, ...] = ()
+    panel: SurvivalPanel
+    inside: tuple[tuple[Block, Rectangle], ...]
+    above: tuple[Block, ...]
+    title: tuple[str, ...]
 
-    @property
-    def indent(self) -> float:
-        return _SAMPLE + 1.5 if self.keys else 0.0
-
-    @property
-    def width(self) -> float:
-        widths = [text_width(line) + (self.indent if row < len(self.keys) else 0) for row, line in enumerate(self.lines)]
-        return max(widths, default=0.0)
-
-    @property
-    def height(self) -> float:
-        return PITCH * len(self.lines)
+    def top(self) -> float:
+        """Return the millimetres of title and blocks above the axes."""
+        title = 3.2 + _TITLE_PITCH * len(self.title) if self.title else 1.8
+        return title + sum(block.height + 0.8 for block in self.above)
 
 
 def draw_survival(record: SurvivalFigure) -> Figure:
     """Draw the panels in one or two columns, each with its numbers at risk.
 
-    Curves run from 0 to 100 % and to the last tick. The legend, in the first panel when all panels show the
-    same arms, and the annotation stand where no curve and no band runs, or else above the axes.
+    Curves run from 0 to 100 % and to the last tick. The annotation stands where no curve and no band runs,
+    or else above the axes; so does the legend, which stands above all panels when they show the same arms.
     """
     layout = _lay_out(record)
-    shared = len({tuple(curve.label for curve in panel.curves) for panel in record.panels}) == 1
-    blocks = [_blocks(panel, layout, legend=not (shared and index)) for index, panel in enumerate(record.panels)]
-    places = [_place(panel, layout, block) for panel, block in zip(record.panels, blocks, strict=True)]
-    rows = [range(start, min(start + layout.columns, len(record.panels))) for start in range(0, len(record.panels), layout.columns)]
-    tops = [max(_top(record, index, layout, places[index]) for index in row) for row in rows]
+    shared = _shared_labels(record)
+    places = key_places(shared, layout.columns * layout.width, SAMPLE)
+    legend = max((y for _, y in places), default=-5.0) + 5.0
+    panels = _arrange(record, layout, legend=not shared)
+    rows = [panels[start : start + layout.columns] for start in range(0, len(panels), layout.columns)]
+    tops = [max(panel.top() for panel in row) for row in rows]
     heights = [
-        top + layout.axis_height + max(_below(record.panels[index], layout) for index in row)
+        top + layout.axis_height + max(_below(placed.panel, layout) for placed in row)
         for top, row in zip(tops, rows, strict=True)
     ]
-    sheet = Sheet.of(layout.columns * layout.width + (layout.columns - 1) * _GUTTER, sum(heights) + 4 * (len(rows) - 1))
-    y = 0.0
+    width = layout.columns * layout.width + (layout.columns - 1) * _GUTTER
+    sheet = Sheet.of(width, legend + sum(heights) + _BETWEEN_ROWS * (len(rows) - 1))
+    for arm, (x, y) in enumerate(places):
+        _key(sheet, _EDGE + x, y + 3.6, shared[arm], arm)
+    letters = iter("ABCD" if len(panels) > 1 else [""])
+    y = legend
     for row, top, height in zip(rows, tops, heights, strict=True):
-        for column, index in enumerate(row):
+        for column, placed in enumerate(row):
             x = column * (layout.width + _GUTTER)
-            _heading(sheet, record, index, x, y, layout)
-            _panel(sheet, record.panels[index], layout, places[index], x, y + top)
-        y += height + 4
+            _title(sheet, placed.title, x + _EDGE, y + 4.2, next(letters))
+            _panel(sheet, placed, layout, x, y + top)
+        y += height + _BETWEEN_ROWS
     return sheet.figure
+
+
+def _shared_labels(record: SurvivalFigure) -> tuple[str, ...]:
+    """Return the arms when several panels show the same ones, and else nothing."""
+    labels = {tuple(curve.label for curve in panel.curves) for panel in record.panels}
+    first = next(iter(labels))
+    return first if len(record.panels) > 1 and len(labels) == 1 and len(first) > 1 else ()
 
 
 def _lay_out(record: SurvivalFigure) -> _Layout:
     """Return the narrowest layout in which no number at risk touches its neighbour."""
-    several = len(record.panels) > 1
-    tries = [(2, SINGLE), (1, MIDDLE), (1, DOUBLE)] if several else [(1, SINGLE), (1, MIDDLE), (1, DOUBLE)]
-    layouts = [
-        _layout(record, columns, width, size) for columns, width in tries for size in (BODY, SMALL)
-    ]
+    widths = [(2, SINGLE) if len(record.panels) > 1 else (1, SINGLE), (1, MIDDLE), (1, DOUBLE)]
+    layouts = [_layout(record, columns, width, size) for (columns, width), size in product(widths, (BODY, SMALL))]
     return next((layout for layout in layouts if _fits(record, layout)), layouts[-1])
 
 
 def _layout(record: SurvivalFigure, columns: int, width: float, size: float) -> _Layout:
-    labels = [curve.label for panel in record.panels for curve in panel.curves]
-    edges = [curve.at_risk for panel in record.panels for curve in panel.curves]
-    first = max(text_width(strings[0], size) for strings in edges) / 2
-    last = max(text_width(strings[-1], size) for strings in edges) / 2
-    label = max(text_width(text, size) for text in labels) + 2.0 + first
+    curves = [curve for panel in record.panels for curve in panel.curves]
+    first = max(text_width(curve.at_risk[0], size) for curve in curves) / 2
+    last = max(text_width(curve.at_risk[-1], size) for curve in curves) / 2
+    label = max(text_width(curve.label, size) for curve in curves) + _EDGE + 1.5 + first
     beside = label <= 0.33 * width
-    left = max(_AXIS_LEFT, label) if beside else max(_AXIS_LEFT, first)
-    right = max(2.5, last + 0.3)
-    axis_width = width - left - right
-    return _Layout(columns, width, left, right, axis_width, min(0.74 * axis_width, 70.0), size, beside)
+    right = max(2.5, last + _EDGE)
+    height = min(0.78 * (width - right - max(_AXIS_LEFT, label if beside else first)), _TALLEST)
+    lines = max(len(wrap(panel.y_label, height)) for panel in record.panels)
+    left = max(_AXIS_LEFT + PITCH * (lines - 1), label if beside else first + _EDGE)
+    return _Layout(columns, width, left, width - left - right, height, size, beside)
 
 
 def _fits(record: SurvivalFigure, layout: _Layout) -> bool:
     """Return whether neighbours in every row of numbers, and in the tick labels, stay apart."""
     for panel in record.panels:
-        x = np.array(panel.ticks) / (panel.ticks[-1] - panel.ticks[0]) * layout.axis_width
+        x = _share(panel, np.array(panel.ticks)) * layout.axis_width
         rows = [(curve.at_risk, layout.at_risk_size) for curve in panel.curves]
         for strings, size in [*rows, ([f"{tick:g}" for tick in panel.ticks], BODY)]:
             half = np.array([text_width(text, size) for text in strings]) / 2
@@ -133,19 +138,53 @@ def _fits(record: SurvivalFigure, layout: _Layout) -> bool:
     return True
 
 
-def _blocks(panel: SurvivalPanel, layout: _Layout, *, legend: bool) -> tuple[_Block, ...]:
+def _share(panel: SurvivalPanel, time: Floats) -> Floats:
+    """Return times as shares of the axis."""
+    return (time - panel.ticks[0]) / (panel.ticks[-1] - panel.ticks[0])
+
+
+def _arrange(record: SurvivalFigure, layout: _Layout, *, legend: bool) -> list[_Placed]:
+    """Find places for legend and annotation, in small type if that brings those of all panels inside."""
+    panels: list[_Placed] = []
+    for size in (BODY, SMALL):
+        panels = [
+            _find_places(
+                panel, _title_lines(record, panel, layout), layout, _blocks(panel, layout, size, legend=legend)
+            )
+            for panel in record.panels
+        ]
+        if not any(placed.above for placed in panels):
+            break
+    return panels
+
+
+def _title_lines(record: SurvivalFigure, panel: SurvivalPanel, layout: _Layout) -> tuple[str, ...]:
+    several = len(record.panels) > 1
+    lines = wrap(panel.title, layout.width - (5.0 if several else 0.0) - 2 * _EDGE, TITLE)
+    return lines if several or panel.title else ()
+
+
+def _find_places(panel: SurvivalPanel, title: tuple[str, ...], layout: _Layout, blocks: tuple[Block, ...]) -> _Placed:
+    """Place the blocks together or apart, clear of the bands if possible, or else above the axes."""
+    if not blocks:
+        return _Placed(panel, (), (), title)
+    joined = (Block(tuple(line for block in blocks for line in block.lines), blocks[0].size),)
+    for bands, group in product((True, False) if _shows_bands(panel) else (False,), (joined, blocks)):
+        found = place(group, _obstacles(panel, layout, bands=bands), layout.axis_width, layout.axis_height)
+        if found is not None:
+            return _Placed(panel, tuple(zip(group, found, strict=True)), (), title)
+    return _Placed(panel, (), blocks, title)
+
+
+def _blocks(panel: SurvivalPanel, layout: _Layout, size: float, *, legend: bool) -> tuple[Block, ...]:
     """Return the legend and the annotation, wrapped to the axes."""
-    labels: list[str] = []
-    keys: list[int] = []
-    widest = layout.axis_width - _SAMPLE - 6
-    if legend and len(panel.curves) > 1:
-        for index, curve in enumerate(panel.curves):
-            lines = wrap(curve.label, widest)
-            labels += lines
-            keys += [index] + [-1] * (len(lines) - 1)
-    note = tuple(line for text in panel.annotation for line in wrap(text, layout.axis_width - 6))
-    blocks = (_Block(tuple(labels), tuple(keys)), _Block(note))
-    return tuple(block for block in blocks if block.lines)
+    width = layout.axis_width - 3.0
+    keys: list[Line] = []
+    for arm, curve in enumerate(panel.curves if legend and len(panel.curves) > 1 else ()):
+        first, *rest = wrap(curve.label, width - SAMPLE - 1.5, size)
+        keys += [Line(first, arm, indent=True), *(Line(text, indent=True) for text in rest)]
+    notes = [Line(line) for text in panel.annotation for line in wrap(text, width, size)]
+    return tuple(Block(tuple(lines), size) for lines in (keys, notes) if lines)
 
 
 def _steps(curve: SurvivalLine, end: float, values: Floats) -> tuple[Floats, Floats]:
@@ -159,179 +198,106 @@ def _steps(curve: SurvivalLine, end: float, values: Floats) -> tuple[Floats, Flo
     return time, value
 
 
-def _show_bands(panel: SurvivalPanel) -> bool:
+def _shows_bands(panel: SurvivalPanel) -> bool:
     return len(panel.curves) <= 2 if panel.bands is None else panel.bands
 
 
 def _obstacles(panel: SurvivalPanel, layout: _Layout, *, bands: bool) -> Floats:
     """Return (k, 4) rectangles, mm of the axes, that the steps (and bands) of all curves occupy."""
-    start, end = panel.ticks[0], panel.ticks[-1]
-    found: list[Floats] = []
+    found: list[Floats] = [np.empty((0, 4))]
     for curve in panel.curves:
-        time, survival = _steps(curve, end, curve.survival)
-        low, high = survival, survival
+        time, survival = _steps(curve, panel.ticks[-1], curve.survival)
+        x, y = _share(panel, time) * layout.axis_width, survival * layout.axis_height
+        low, high = y, y
         if bands:
-            low = np.fmin(_steps(curve, end, curve.lower)[1], survival)
-            high = np.fmax(_steps(curve, end, curve.upper)[1], survival)
-        x = (time - start) / (end - start) * layout.axis_width
-        if x.size > 1:
-            found.append(np.column_stack((x[:-1], low[:-1] * layout.axis_height, x[1:], high[:-1] * layout.axis_height)))
-            drop = np.minimum(survival[:-1], survival[1:])
-            found.append(np.column_stack((x[1:], drop * layout.axis_height, x[1:], survival[:-1] * layout.axis_height)))
-    return np.concatenate(found) if found else np.empty((0, 4))
-
-
-def _is_free(rectangle: _Rectangle, obstacles: Floats) -> bool:
-    left, bottom, right, top = rectangle
-    hit: Bools = (
-        (obstacles[:, 0] < right + _CLEAR)
-        & (obstacles[:, 2] > left - _CLEAR)
-        & (obstacles[:, 1] < top + _CLEAR)
-        & (obstacles[:, 3] > bottom - _CLEAR)
-    )
-    return not hit.any()
-
-
-def _candidates(block: _Block, layout: _Layout) -> list[_Rectangle]:
-    """Return where a block may stand: corners first, then along the bottom, along the top, then anywhere."""
-    width, height = block.width, block.height
-    right, top = layout.axis_width - width - 0.5, layout.axis_height - height
-    if right < 2 or top < 1.5:
-        return []
-    along = [float(x) for x in np.arange(2.0, right, 2.0)] + [right]
-    up = [float(y) for y in np.arange(1.5, top, 2.0)] + [top]
-    corners = [(2.0, 1.5), (right, top), (right, 1.5)]
-    edges = [(x, 1.5) for x in along] + [(x, top) for x in reversed(along)]
-    inner = [(x, y) for y in up for x in along]
-    return [(x, y, x + width, y + height) for x, y in corners + edges + inner]
-
-
-def _place(panel: SurvivalPanel, layout: _Layout, blocks: Sequence[_Block]) -> tuple[tuple[_Block, _Rectangle | None], ...]:
-    """Return each block with its free place, None where it must stand above the axes."""
-    joined = _Block(
-        tuple(line for block in blocks for line in block.lines), tuple(key for block in blocks for key in block.keys)
-    )
-    for bands in (True, False) if _show_bands(panel) else (False,):
-        obstacles = _obstacles(panel, layout, bands=bands)
-        for group in ((joined,), tuple(blocks)) if blocks else ():
-            placed = _place_all(group, layout, obstacles)
-            if all(place is not None for _, place in placed):
-                return placed
-    return tuple((block, None) for block in blocks)
-
-
-def _place_all(blocks: Sequence[_Block], layout: _Layout, obstacles: Floats) -> tuple[tuple[_Block, _Rectangle | None], ...]:
-    placed: list[tuple[_Block, _Rectangle | None]] = []
-    for block in blocks:
-        place = next((place for place in _candidates(block, layout) if _is_free(place, obstacles)), None)
-        placed.append((block, place))
-        if place is not None:
-            obstacles = np.vstack((obstacles, place))
-    return tuple(placed)
-
-
-def _heading_lines(record: SurvivalFigure, index: int, layout: _Layout) -> tuple[str, ...]:
-    title = record.panels[index].title
-    return wrap(title, layout.width - (6 if len(record.panels) > 1 else 1), TITLE) if title else ()
-
-
-def _top(record: SurvivalFigure, index: int, layout: _Layout, places: Sequence[tuple[_Block, _Rectangle | None]]) -> float:
-    """Return the millimetres that heading and unplaced blocks take above the axes."""
-    lines = max(len(_heading_lines(record, index, layout)), 1 if len(record.panels) > 1 else 0)
-    above = sum(block.height + 1 for block, place in places if place is None)
-    return 1.5 + 3.8 * lines + (1.5 if lines else 0) + above
+            low = np.fmin(_steps(curve, panel.ticks[-1], curve.lower)[1] * layout.axis_height, y)
+            high = np.fmax(_steps(curve, panel.ticks[-1], curve.upper)[1] * layout.axis_height, y)
+        found.append(np.column_stack((x[:-1], low[:-1], x[1:], high[:-1])))
+        found.append(np.column_stack((x[1:], np.minimum(y[1:], y[:-1]), x[1:], y[:-1])))
+    return np.concatenate(found)
 
 
 def _below(panel: SurvivalPanel, layout: _Layout) -> float:
     """Return the millimetres that tick labels, x label and numbers at risk take below the axes."""
-    rows = sum(1 if layout.label_beside else 1 + len(wrap(c.label, layout.width - 1)) for c in panel.curves)
+    rows = sum(1 if layout.label_beside else 1 + len(_label_lines(curve, layout)) for curve in panel.curves)
     return _BELOW + PITCH * rows + 1.5
 
 
-def _heading(sheet: Sheet, record: SurvivalFigure, index: int, x: float, y: float, layout: _Layout) -> None:
-    indent = 0.0
-    if len(record.panels) > 1:
-        sheet.text(x, y + 4.2, "ABCD"[index], fontsize=LETTER, fontweight="bold")
-        indent = 5.0
-    sheet.lines(x + indent, y + 4.2, _heading_lines(record, index, layout), 3.8, fontsize=TITLE)
+def _label_lines(curve: SurvivalLine, layout: _Layout) -> tuple[str, ...]:
+    return wrap(curve.label, layout.width - 2 * _EDGE, layout.at_risk_size)
 
 
-def _panel(
-    sheet: Sheet,
-    panel: SurvivalPanel,
-    layout: _Layout,
-    places: Sequence[tuple[_Block, _Rectangle | None]],
-    x: float,
-    y: float,
-) -> None:
-    axes = sheet.axes(x + layout.left, y, layout.axis_width, layout.axis_height)
-    _curves(axes, panel)
-    sheet.text(
-        x + layout.left - 8.4, y + layout.axis_height / 2, panel.y_label, rotation=90, ha="center", va="center"
-    )
-    sheet.text(x + layout.left + layout.axis_width / 2, y + layout.axis_height + 7.2, panel.x_label, ha="center")
-    above = y - sum(block.height + 1 for block, place in places if place is None) - 0.5
-    for block, place in places:
-        if place is None:
-            _write_block(sheet, block, x + layout.left, above)
-            above += block.height + 1
+def _title(sheet: Sheet, title: tuple[str, ...], x: float, y: float, letter: str) -> None:
+    if letter:
+        sheet.text(x, y, letter, fontsize=LETTER, fontweight="bold")
+    sheet.lines(x + (5.0 if letter else 0.0), y, title, _TITLE_PITCH, fontsize=TITLE)
+
+
+def _key(sheet: Sheet, x: float, baseline: float, label: str, arm: int, size: float = BODY) -> None:
+    """Write the name of an arm after a piece of its line."""
+    level = (baseline - 0.9, baseline - 0.9)
+    sheet.rule((x, x + SAMPLE), level, color=COLOURS[arm], linestyle=DASHES[arm], linewidth=_LINE)
+    sheet.text(x + SAMPLE + 1.5, baseline, label, fontsize=size)
+
+
+def _panel(sheet: Sheet, placed: _Placed, layout: _Layout, x: float, y: float) -> None:
+    """Draw one panel whose axes begin at height y, its left edge at x."""
+    panel, left, foot = placed.panel, x + layout.left, y + layout.axis_height
+    _curves(sheet.axes(left, y, layout.axis_width, layout.axis_height), panel)
+    lines = balance(panel.y_label, layout.axis_height)
+    for index, line in enumerate(lines):
+        at = left - _Y_LABEL - PITCH * (len(lines) - 1 - index)
+        sheet.text(at, y + layout.axis_height / 2, line, rotation=90, ha="center", va="center")
+    sheet.text(left + layout.axis_width / 2, foot + 7.2, panel.x_label, ha="center")
+    top = y - sum(block.height + 0.8 for block in placed.above) - 0.8
+    for block in placed.above:
+        _write(sheet, block, left, top)
+        top += block.height + 0.8
+    for block, at in placed.inside:
+        _write(sheet, block, left + at[0], foot - at[3])
+    _at_risk(sheet, panel, layout, x, foot + _BELOW)
+
+
+def _write(sheet: Sheet, block: Block, x: float, y: float) -> None:
+    for line, baseline in zip(block.lines, block.baselines(), strict=True):
+        if line.arm is not None:
+            _key(sheet, x, y + baseline, line.text, line.arm, block.size)
         else:
-            _write_block(sheet, block, x + layout.left + place[0], y + layout.axis_height - place[3])
-    _at_risk(sheet, panel, layout, x, y + layout.axis_height + _BELOW)
+            sheet.text(x + block.left(line), y + baseline, line.text, fontsize=block.size)
 
 
 def _curves(axes: Axes, panel: SurvivalPanel) -> None:
     start, end = panel.ticks[0], panel.ticks[-1]
-    for index, curve in enumerate(panel.curves):
-        colour = COLOURS[index]
+    clip = start > 0
+    for curve, colour, dashes in zip(panel.curves, COLOURS, DASHES, strict=False):
         time, survival = _steps(curve, end, curve.survival)
-        if _show_bands(panel):
-            low, high = _steps(curve, end, curve.lower)[1], _steps(curve, end, curve.upper)[1]
-            axes.fill_between(time, 100 * low, 100 * high, step="post", color=colour, alpha=0.13, linewidth=0, zorder=1)
-        axes.step(time, 100 * survival, where="post", color=colour, linestyle=DASHES[index], linewidth=1.2, zorder=3)
+        if _shows_bands(panel):
+            low, high = (100 * _steps(curve, end, values)[1].repeat(2)[:-1] for values in (curve.lower, curve.upper))
+            axes.fill_between(time.repeat(2)[1:], low, high, color=colour, alpha=0.13, linewidth=0, zorder=1)
+        axes.step(
+            time, 100 * survival, where="post", color=colour, linestyle=dashes, linewidth=_LINE, clip_on=clip, zorder=3
+        )
         censored = curve.censor_times[curve.censor_times <= end]
-        if censored.size:
-            height = survival[np.searchsorted(time, censored, side="right") - 1]
-            axes.plot(
-                censored, 100 * height, linestyle="none", marker="|", markersize=4, markeredgewidth=0.7,
-                color=colour, zorder=4,
-            )  # fmt: skip
+        height = 100 * survival[np.maximum(np.searchsorted(time, censored, side="right") - 1, 0)]
+        axes.plot(
+            censored, height, linestyle="none", marker="|", markersize=4.0, markeredgewidth=0.7, color=colour,
+            clip_on=clip, zorder=4,
+        )  # fmt: skip
     axes.set_xlim(start, end)
     axes.set_ylim(0, 100)
     axes.set_xticks(panel.ticks, [f"{tick:g}" for tick in panel.ticks])
     axes.set_yticks(range(0, 101, 20))
-    for spine in axes.spines.values():
-        spine.set_zorder(2.5)
-
-
-def _write_block(sheet: Sheet, block: _Block, x: float, y: float) -> None:
-    """Write the lines of a block whose top left corner is at (x, y), with a piece of line before each arm."""
-    for row, line in enumerate(block.lines):
-        baseline = y + _CAP + 0.5 + row * PITCH
-        is_key = row < len(block.keys)
-        if is_key and block.keys[row] >= 0:
-            arm = block.keys[row]
-            middle = baseline - 0.9
-            sheet.rule(
-                (x, x + _SAMPLE), (middle, middle), color=COLOURS[arm], linestyle=DASHES[arm], linewidth=1.2
-            )
-        sheet.text(x + (block.indent if is_key else 0), baseline, line, zorder=5)
 
 
 def _at_risk(sheet: Sheet, panel: SurvivalPanel, layout: _Layout, x: float, y: float) -> None:
     """Write the numbers at risk, each centred under its tick, in the colour of its arm."""
-    sheet.text(x, y, panel.at_risk_title, fontsize=layout.at_risk_size, color=INK)
-    ticks = np.array(panel.ticks)
-    at = x + layout.left + (ticks - ticks[0]) / (ticks[-1] - ticks[0]) * layout.axis_width
-    for index, curve in enumerate(panel.curves):
-        colour = COLOURS[index]
-        if layout.label_beside:
+    sheet.text(x + _EDGE, y, panel.at_risk_title, fontsize=layout.at_risk_size)
+    ticks = x + layout.left + _share(panel, np.array(panel.ticks)) * layout.axis_width
+    for curve, colour in zip(panel.curves, COLOURS, strict=False):
+        style = {"fontsize": layout.at_risk_size, "color": colour}
+        for line in (curve.label,) if layout.label_beside else _label_lines(curve, layout):
             y += PITCH
-            sheet.text(x, y, curve.label, fontsize=layout.at_risk_size, color=colour)
-        else:
-            for line in wrap(curve.label, layout.width - 1, layout.at_risk_size):
-                y += PITCH
-                sheet.text(x, y, line, fontsize=layout.at_risk_size, color=colour)
-            y += PITCH
-        for position, number in zip(at, curve.at_risk, strict=True):
-            sheet.text(float(position), y, number, fontsize=layout.at_risk_size, color=colour or GREY, ha="center")
+            sheet.text(x + _EDGE, y, line, **style)
+        y += 0.0 if layout.label_beside else PITCH
+        for tick, number in zip(ticks.tolist(), curve.at_risk, strict=True):
+            sheet.text(tick, y, number, ha="center", **style)

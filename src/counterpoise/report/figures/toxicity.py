@@ -53,17 +53,19 @@ def draw_toxicity(record: ToxicityFigure) -> Figure:
     layout = _lay_out(record)
     legend = max(y for _, y in key_places(record.grades, DOUBLE, _KEY)) + 5.5
     rows = [record.panels[start : start + layout.columns] for start in range(0, len(record.panels), layout.columns)]
-    heights = [_HEAD + max(_height(panel, layout) for panel in row) + _FOOT for row in rows]
+    heights = [max(_height(panel, layout) for panel in row) for row in rows]
     columns = min(layout.columns, len(record.panels))
-    sheet = Sheet.of(columns * layout.width + 5.0 * (columns - 1), legend + sum(heights))
+    sheet = Sheet.of(columns * layout.width + 5.0 * (columns - 1), legend + sum(heights) + (_HEAD + _FOOT) * len(rows))
     _legend(sheet, record)
     y, index = legend, 0
     for row, height in zip(rows, heights, strict=True):
         for column, panel in enumerate(row):
             letter = "ABCDEFGH"[index % 8] if len(record.panels) > 1 else ""
-            _panel(sheet, record, panel, layout, (column * (layout.width + 5.0), y), letter)
+            corner = (column * (layout.width + 5.0), y)
+            _panel(sheet, panel, layout, (*corner, height), letter)
+            sheet.text(_middle(layout, corner[0]), y + _HEAD + height + 7.4, record.x_label, ha="center")
             index += 1
-        y += height
+        y += _HEAD + height + _FOOT
     return sheet.figure
 
 
@@ -94,29 +96,33 @@ def _height(panel: ToxicityPanel, layout: _Layout) -> float:
     return total
 
 
-def _panel(
-    sheet: Sheet,
-    record: ToxicityFigure,
-    panel: ToxicityPanel,
-    layout: _Layout,
-    corner: tuple[float, float],
-    letter: str,
-) -> None:
-    x, y = corner
+def _ticks(layout: _Layout) -> list[int]:
+    return [
+        int(tick)
+        for tick in MaxNLocator(6, integer=True).tick_values(0, min(layout.top, 100))
+        if tick <= min(layout.top, 100)
+    ]
+
+
+def _middle(layout: _Layout, x: float) -> float:
+    return x + layout.left + (layout.width - layout.left - 3) * _ticks(layout)[-1] / layout.top / 2
+
+
+def _panel(sheet: Sheet, panel: ToxicityPanel, layout: _Layout, place: tuple[float, float, float], letter: str) -> None:
+    """Draw one phase at (x, y) on axes of the height that the panels of its row share."""
+    x, y, height = place
     if letter:
         sheet.text(x + 0.5, y + 4.0, letter, fontsize=LETTER, fontweight="bold")
     sheet.text(x + (5.5 if letter else 0.5), y + 4.0, panel.title, fontsize=TITLE)
     y += _HEAD
-    height = _height(panel, layout)
     width = layout.width - layout.left - 3
     axes = sheet.axes(x + layout.left, y, width, height)
     axes.set_xlim(0, layout.top)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
-    ticks = [int(tick) for tick in MaxNLocator(6, integer=True).tick_values(0, 100) if tick <= min(layout.top, 100)]
+    ticks = _ticks(layout)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.spines["bottom"].set_bounds(0, ticks[-1])
-    sheet.text(x + layout.left + width * ticks[-1] / layout.top / 2, y + height + 7.4, record.x_label, ha="center")
     at = 1.0 + _BETWEEN / 2
     for organ in panel.organs:
         lines = wrap(organ.organ, layout.organ_width + 0.1)
@@ -135,9 +141,7 @@ def _bar(axes: Axes, bar: ToxicityBar, middle: float, percent_per_mm: float) -> 
     for grade, percent in enumerate(bar.percent):
         if not percent > 0:
             continue
-        axes.barh(
-            middle, percent, _BAR, left=start, color=GRADES[grade], edgecolor="white", linewidth=0.3, zorder=2
-        )
+        axes.barh(middle, percent, _BAR, left=start, color=GRADES[grade], edgecolor="white", linewidth=0.3, zorder=2)
         label = bar.labels[grade] if grade < len(bar.labels) else ""
         if label and text_width(label, SMALL) + 0.8 <= percent / percent_per_mm:
             colour = INK if grade < 2 else "white"

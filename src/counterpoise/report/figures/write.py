@@ -1,8 +1,11 @@
 """From record to figure, from figure to bytes, and from many figures to files."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from counterpoise.errors import InputError
@@ -29,30 +32,133 @@ _DRAWN_BY: dict[type, str] = {
     OverlapFigure: "overlap",
     ToxicityFigure: "toxicity",
 }
-_UNDATED: dict[Format, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+_SAVED_WITH: dict[Format, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+    "png": {"pil_kwargs": {"compress_level": 4}},  # as small as the default, a fifth faster
+}
+_WORTH_A_WORKER = 3  # figures: fewer are drawn before a second process has started
 
 
 def draw(record: FigureRecord) -> "Figure":
     """Draw a record as a matplotlib figure; its size is fixed in millimetres by its content."""
-    from counterpoise.report.figures.style import drawing_style
+    from counterpoise.report.figures.style import drawing_style, families_for
 
     topic = _DRAWN_BY.get(type(record))
     if topic is None:
         raise InputError(f"`record` must be a figure record; it is a {type(record).__name__}.")
     module = import_module(f"counterpoise.report.figures.{topic}")
-    with drawing_style():
+    with drawing_style(families_for("".join(_strings(record)))):
         return getattr(module, f"draw_{topic}")(record)
 
 
-def figure_files(name: str, record: FigureRecord, formats: Sequence[Format] = ("svg", "pdf", "png")) -> dict[str, bytes]:
-    """Return the files of one figure, `{"name.svg": bytes, ...}`, the same bytes for the same record."""
-    from counterpoise.report.figures.style import drawing_style
+def figure_files(
+    name: str, record: FigureRecord, formats: Sequence[Format] = ("svg", "pdf", "png")
+) -> dict[str, bytes]:
+    """Return the files of one figure, `{"name.svg": bytes, ...}`: the same bytes for the same name and record.
 
+    SVG text is drawn as paths, because a reader without the font would see other widths; only where no
+    installed font knows a character does it stay text, for the reader's own fonts to draw. PNG has 300 dots
+    an inch. PDF text is TrueType, so that it can be searched and edited.
+    """
+    from counterpoise.report.figures.style import drawing_style, families_for, missing_characters
+
+    for kind in formats:
+        if kind not in _SAVED_WITH:
+            raise InputError(f"`formats` must be among svg, pdf, png; {kind!r} is not.")
     figure = draw(record)
+    letters = "".join(_strings(record))
+    families = families_for(letters)
+    settings = {"svg.hashsalt": name, "svg.fonttype": "none" if missing_characters(letters) else "path"}
     files: dict[str, bytes] = {}
     for kind in formats:
         buffer = io.BytesIO()
-        with drawing_style(**{"svg.hashsalt": name}):
-            figure.savefig(buffer, format=kind, metadata=_UNDATED[kind])
+        with drawing_style(families, **settings), _lean_fonts(kind):
+            figure.savefig(buffer, format=kind, **_SAVED_WITH[kind])
         files[f"{name}.{kind}"] = buffer.getvalue()
     return files
+
+
+@contextmanager
+def _lean_fonts(kind: Format) -> Generator[None]:
+    """Leave layout tables out of the fonts inside a PDF: placed glyphs need none, and pruning them takes longest."""
+    if kind != "pdf":
+        yield
+        return
+    from fontTools.subset import Options
+
+    name, layout = "_drop_tables_default", ["GDEF", "GPOS", "GSUB", "MATH", "kern"]
+    before: list[str] = getattr(Options, name, [])
+    setattr(Options, name, [*before, *layout])
+    try:
+        yield
+    finally:
+        setattr(Options, name, before)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _strings(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _strings(getattr(value, field.name))
+
+
+def unprintable_characters(record: FigureRecord) -> str:
+    """Return the characters of a record that no font on this machine knows, sorted.
+
+    Latin, Greek and Cyrillic are always known. Chinese, Japanese and Korean are drawn with the system's own
+    fonts; where there are none, PDF and PNG show placeholder boxes and SVG leaves them to the reader's fonts.
+    """
+    from counterpoise.report.figures.style import missing_characters
+
+    return missing_characters("".join(_strings(record)))
+
+
+def _cost(record: FigureRecord) -> int:
+    return len(record.panels) if isinstance(record, SurvivalFigure | ToxicityFigure) else 1
+
+
+def write_figures(
+    figures: Mapping[str, FigureRecord],
+    folder: Path | str,
+    formats: Sequence[Format] = ("svg", "pdf", "png"),
+    *,
+    processes: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, tuple[Path, ...]]:
+    """Draw every figure and write its files to `folder`; return the paths by figure, in the order given.
+
+    `progress` is called with the name of each figure when it is done, in whatever order that happens.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = render_figures(figures, formats, processes=processes, progress=progress)
+    paths: dict[str, tuple[Path, ...]] = {}
+    for name, files in drawn.items():
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        paths[name] = tuple(folder / file for file in files)
+    return paths
+
+
+def render_figures(
+    figures: Mapping[str, FigureRecord],
+    formats: Sequence[Format] = ("svg", "pdf", "png"),
+    *,
+    processes: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, dict[str, bytes]]:
+    """Return the files of every figure by name, drawn in up to `processes` processes.
+
+    The bytes do not depend on `processes`. Where a second process cannot start, all is drawn in this one.
+    """
+    from counterpoise.report.figures.workers import draw_all
+
+    tasks = sorted(figures.items(), key=lambda task: -_cost(task[1]))  # the longest first, so that none ends alone
+    count = min(processes, len(tasks)) if len(tasks) >= _WORTH_A_WORKER else 1
+    drawn = draw_all(tasks, formats, count, progress or (lambda name: None))
+    return {name: drawn[name] for name in figures}

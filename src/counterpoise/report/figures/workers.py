@@ -1,0 +1,158 @@
+"""Drawing in more than one process.
+
+A worker is a fresh interpreter that is told what to do through its standard input: it needs no `__main__` guard
+in the program that calls, and no fork of a process whose libraries run threads.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import cast
+
+from counterpoise.report.figures.records import FigureRecord
+from counterpoise.report.figures.write import Format, figure_files
+
+Task = tuple[str, FigureRecord]
+Files = dict[str, bytes]
+
+_WORKER = (
+    "import sys, pickle; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    "from counterpoise.report.figures.workers import serve; serve()"
+)
+_READY = "ready"
+
+
+def serve() -> None:
+    """Draw what arrives on standard input until it ends; answer each figure with its files, None on failure."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    sys.stdout = sys.stderr  # whatever a library prints must not mix with the answers
+
+    def answer(value: object) -> None:
+        pickle.dump(value, answers)
+        answers.flush()
+
+    answer(_READY)
+    while True:
+        try:
+            name, record, formats = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            answer(figure_files(name, record, formats))
+        except Exception:  # the caller draws it again and meets the error itself
+            answer(None)
+
+
+class _Worker:
+    """A second interpreter, and the thread that hands it one figure at a time."""
+
+    def __init__(self, tasks: deque[Task], done: SimpleQueue[tuple[str, Files]], formats: Sequence[Format]) -> None:
+        self._tasks, self._done, self._formats = tasks, done, tuple(formats)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self._is_ready = False
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _send(self, value: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(pickle.dumps(value))
+        self._process.stdin.flush()
+
+    def _receive(self) -> object:
+        assert self._process.stdout is not None
+        return pickle.load(self._process.stdout)
+
+    def _run(self) -> None:
+        try:
+            self._send(sys.path)
+            self._is_ready = self._receive() == _READY
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return
+        while self._tasks and self._is_ready:
+            try:
+                name, record = self._tasks.popleft()
+            except IndexError:
+                return
+            try:
+                self._send((name, record, self._formats))
+                files = cast("Files | None", self._receive())
+            except (OSError, EOFError, pickle.PickleError):
+                files = None
+            if files is None:
+                self._tasks.append((name, record))
+                return
+            self._done.put((name, files))
+
+    def finish(self, *, at_once: bool) -> None:
+        """Wait for the figure in hand, unless the worker has none yet or must stop at once."""
+        if at_once or not self._is_ready:
+            self._process.kill()
+        self._thread.join()
+        self._process.kill()
+        self._process.communicate()
+
+
+def _can_start() -> bool:
+    """Return whether `sys.executable` is an interpreter: it is not in a frozen or embedding program."""
+    name = Path(sys.executable or "").name.lower()
+    return name.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
+
+
+def draw_all(
+    figures: Sequence[Task],
+    formats: Sequence[Format],
+    processes: int,
+    progress: Callable[[str], None],
+) -> dict[str, Files]:
+    """Draw every figure here and in `processes - 1` workers, whoever is free taking the next.
+
+    `progress` is called in the calling thread with the name of each figure that is done. A worker that does
+    not start, fails or is late costs nothing but time: what it did not deliver is drawn here.
+    """
+    tasks = deque(figures)
+    done: SimpleQueue[tuple[str, Files]] = SimpleQueue()
+    found: dict[str, Files] = {}
+    workers: list[_Worker] = []
+    finished = False
+
+    def collect() -> None:
+        while True:
+            try:
+                name, files = done.get_nowait()
+            except Empty:
+                return
+            found[name] = files
+            progress(name)
+
+    try:
+        for _ in range(processes - 1 if _can_start() else 0):
+            try:
+                workers.append(_Worker(tasks, done, formats))
+            except OSError:
+                break
+        while len(found) < len(figures):
+            while tasks:
+                name, record = tasks.popleft()
+                done.put((name, figure_files(name, record, formats)))
+                collect()
+            for worker in workers:
+                worker.finish(at_once=False)
+            workers.clear()
+            collect()
+        finished = True
+    finally:
+        for worker in workers:
+            worker.finish(at_once=not finished)
+    return found
