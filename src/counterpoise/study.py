@@ -11,9 +11,9 @@ from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, 
 from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
 from counterpoise.errors import InputError, PlanError, Problem, ProblemsError
 from counterpoise.estimate import (
+    AdverseEvent,
     Analyses,
     AnalysisOptions,
-    AdverseEvent,
     DoseSummary,
     ToxicityComparison,
     analyse,

@@ -53,7 +53,7 @@ class Terms:
     @property
     def complete(self) -> Bools:
         """Which patients (n,) have every covariate."""
-        return ~np.isnan(self.x).any(axis=1)
+        return np.asarray(~np.isnan(self.x).any(axis=1))
 
 
 def covariate(table: Table, name: str) -> Covariate:

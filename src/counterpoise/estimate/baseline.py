@@ -48,6 +48,7 @@ def baseline_table(covariates: Sequence[Covariate], codes: Counts, labels: Seque
 
     Categories: Pearson's chi-squared without continuity correction, or Fisher's exact test when an expected
     count is below 5. Numbers: Welch's ANOVA. Missing values are counted and left out of the test.
+    No test is made of a variable that the groups were formed from, that is, has one level in each.
     `codes` (n,) index into `labels`; the column 'All' is added behind them.
     """
     members = [codes == code for code in range(len(labels))] + [np.ones(codes.size, dtype=bool)]
@@ -63,10 +64,12 @@ def _row(item: Covariate, codes: Counts, groups: int, members: Sequence[np.ndarr
     if item.is_numeric:
         samples = [item.values[m & present] for m in members]
         test, p_value = _test_numbers(item.values[present], codes[present], groups)
-        describe = [
-            np.array([f(s) if s.size else np.nan for s in samples]) for f in (np.mean, _sd, np.median, np.min, np.max)
-        ]
-        return BaselineRow(item, known, missing, np.zeros((0, groups + 1), int), *describe, test, p_value)
+        mean, sd, median, minimum, maximum = (
+            np.array([float(describe(sample)) if sample.size else np.nan for sample in samples])
+            for describe in (np.mean, _sd, np.median, np.min, np.max)
+        )
+        counts = np.zeros((0, groups + 1), dtype=int)
+        return BaselineRow(item, known, missing, counts, mean, sd, median, minimum, maximum, test, p_value)
     counts = np.array([[int((m & (item.values == level)).sum()) for m in members] for level in range(len(item.levels))])
     test, p_value = _test_counts(counts[:, :groups])
     return BaselineRow(item, known, missing, counts, empty, empty, empty, empty, empty, test, p_value)
@@ -86,7 +89,8 @@ def _test_numbers(values: Floats, codes: Counts, groups: int) -> tuple[str, floa
 
 def _test_counts(counts: Counts) -> tuple[str, float]:
     table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    if min(table.shape) < 2:
+    determined = ((table > 0).sum(axis=0) == 1).all()
+    if min(table.shape) < 2 or determined:
         return "", float("nan")
     test = fisher_exact if expected_counts(table).min() < SMALL_EXPECTED_COUNT else chi_squared
     result = test(table)

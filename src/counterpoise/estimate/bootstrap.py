@@ -11,7 +11,8 @@ from counterpoise.errors import UnsupportedError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import BootstrapOptions
-from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.arrays import Bools, Floats
+from counterpoise.kernels.cox import Ties
 from counterpoise.kernels.resample import (
     batched_logistic,
     batched_survival,
@@ -44,7 +45,7 @@ def bootstrap_effects(
     horizon: float,
     options: BootstrapOptions,
     *,
-    ties: str = "efron",
+    ties: Ties = "efron",
     confidence: float = 0.95,
 ) -> tuple[BootstrapEffect, ...]:
     """Draw exponential weights for the patients (fractional random weights), refit everything, and take the spread.
@@ -92,7 +93,7 @@ def bootstrap_effects(
     return tuple(effects)
 
 
-def _differences(time: Floats, event: Floats, treated: Floats, weights: Floats, horizon: float) -> Floats:
+def _differences(time: Floats, event: Bools, treated: Bools, weights: Floats, horizon: float) -> Floats:
     active, control = (batched_survival(time[m], event[m], weights[:, m], horizon) for m in (treated, ~treated))
     return active - control
 

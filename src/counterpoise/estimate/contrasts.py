@@ -13,7 +13,7 @@ from counterpoise.estimate.curves import ArmCurve, arm_curve
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.cox import CoxFit, cox
+from counterpoise.kernels.cox import CoxFit, Ties, cox
 from counterpoise.kernels.log_rank import log_rank
 from counterpoise.kernels.proportional_hazards import (
     proportional_hazards_test,
@@ -74,27 +74,27 @@ FIXED_WEIGHT_ROBUST = "robust, weights taken as fixed"
 
 
 def unadjusted_contrast(
-    design: Design, endpoint: Endpoint, horizon: float, curves: CurveOptions, ties: str
+    design: Design, endpoint: Endpoint, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
     """Compare the arms as they are, with the log-rank test under the curves."""
     sample = _Sample(np.arange(design.size), None, None)
-    return _contrast(design, endpoint, sample, "unadjusted", "none (crude comparison)", horizon, curves, ties)
+    return _contrast(design, endpoint, sample, "unadjusted", "crude", horizon, curves, ties)
 
 
 def matched_contrast(
-    design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: str
+    design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
     """Compare the matched patients; the variance of the hazard ratio is clustered by pair (Austin 2014)."""
     matching = adjustments.matching
     paired = np.flatnonzero(matching.pair >= 0)
     whole = matching.unmatched_treated == 0
-    estimand = "ATT" if whole else "treated patients who could be matched"
+    estimand = "ATT" if whole else "matched treated"
     sample = _Sample(adjustments.rows[paired], None, matching.pair[paired])
     return _contrast(design, endpoint, sample, "matched", estimand, horizon, curves, ties)
 
 
 def weighted_contrast(
-    design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: str
+    design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
     """Compare the weighted arms; the test under the curves is the robust score test (Lin and Wei 1989)."""
     weighting = adjustments.weighting
@@ -110,7 +110,7 @@ def _contrast(
     estimand: str,
     horizon: float,
     curves: CurveOptions,
-    ties: str,
+    ties: Ties,
 ) -> Contrast:
     time, event = endpoint.time[sample.rows], endpoint.event[sample.rows]
     treated = design.treatment.received[sample.rows]
@@ -175,7 +175,7 @@ def _curve_test(time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample:
     return "log-rank test", log_rank(time, event, treated.astype(int)).p_value
 
 
-def _proportional_p(time: Floats, event: Bools, treated: Bools, sample: _Sample, ties: str) -> float:
+def _proportional_p(time: Floats, event: Bools, treated: Bools, sample: _Sample, ties: Ties) -> float:
     if sample.weights is None:
         test = proportional_hazards_test(time, event, treated.astype(float), ties=ties)
         return float(test.p_value[0])

@@ -8,7 +8,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from counterpoise.design import Covariate, Endpoint, Terms, design_terms
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox import CoxFit, cox
+from counterpoise.kernels.cox import CoxFit, Ties, cox
 from counterpoise.kernels.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
 from counterpoise.kernels.verdict import Verdict
 
@@ -71,7 +71,7 @@ def hazard_ratio(label: str, log_estimate: float, std_error: float, confidence: 
     )
 
 
-def hazard_model(endpoint: Endpoint, terms: Terms, *, ties: str = "efron", confidence: float = 0.95) -> HazardModel:
+def hazard_model(endpoint: Endpoint, terms: Terms, *, ties: Ties = "efron", confidence: float = 0.95) -> HazardModel:
     """Fit a Cox model to the patients whose covariates are all known, and test proportional hazards in it."""
     rows = terms.complete
     time, event, x = endpoint.time[rows], endpoint.event[rows], terms.x[rows]
@@ -99,7 +99,7 @@ def hazard_model(endpoint: Endpoint, terms: Terms, *, ties: str = "efron", confi
 
 
 def hazard_table(
-    endpoint: Endpoint, covariates: Sequence[Covariate], *, ties: str = "efron", confidence: float = 0.95
+    endpoint: Endpoint, covariates: Sequence[Covariate], *, ties: Ties = "efron", confidence: float = 0.95
 ) -> HazardTable:
     """Fit each covariate alone and all together; no selection of variables takes place."""
     alone = tuple(hazard_model(endpoint, design_terms([item]), ties=ties, confidence=confidence) for item in covariates)

@@ -10,7 +10,7 @@ from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import SubgroupOptions
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import cox
+from counterpoise.kernels.cox import Ties, cox
 from counterpoise.kernels.verdict import Verdict
 
 
@@ -53,7 +53,7 @@ def subgroup_analysis(
     adjustments: Adjustments,
     options: SubgroupOptions,
     *,
-    ties: str = "efron",
+    ties: Ties = "efron",
     confidence: float = 0.95,
 ) -> SubgroupAnalysis:
     """Fit the weighted Cox model within each level, the complement always shown.
@@ -82,7 +82,7 @@ class _Weighted:
     event: Bools
     treated: Bools
     weights: Floats
-    ties: str
+    ties: Ties
     confidence: float
 
 

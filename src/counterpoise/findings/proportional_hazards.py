@@ -17,13 +17,13 @@ def proportional_hazards(design: Design, analyses: Analyses) -> Iterable[Finding
         if contrast.proportional_p < SIGNIFICANT:
             key = f"{contrast.endpoint.name}_{contrast.adjustment}"
             values[key] = contrast.proportional_p
-            phrases.append(f"{contrast.endpoint.short} {HOW[contrast.adjustment]} (P {{{key}:p}})")
+            phrases.append(f"{contrast.endpoint.short} {HOW[contrast.adjustment]} ({{{key}:p_equation}})")
     for table in analyses.hazards:
         test = table.multivariable.proportional
         if test is not None and test.global_p_value < SIGNIFICANT:
             key = f"{table.endpoint.name}_multivariable"
             values[key] = test.global_p_value
-            phrases.append(f"the multivariable model of {table.endpoint.short} (P {{{key}:p}})")
+            phrases.append(f"the multivariable model of {table.endpoint.short} ({{{key}:p_equation}})")
     if phrases:
         yield Finding(
             name="proportional_hazards",

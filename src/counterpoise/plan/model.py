@@ -55,8 +55,8 @@ class Plan(Options):
     study: StudyOptions
     data: DataOptions
     eligibility: tuple[CriterionOptions, ...] = Field(default=(), description="Rules in the order of their use.")
-    derive: dict[str, DeriveOptions | str] = Field(
-        default_factory=dict[str, DeriveOptions | str],
+    derive: dict[str, DeriveOptions] = Field(
+        default_factory=dict[str, DeriveOptions],
         description="New variables, by expression or by named rule.",
     )
     treatment: TreatmentOptions

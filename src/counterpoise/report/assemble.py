@@ -13,6 +13,7 @@ from counterpoise.report.content.published import published_section
 from counterpoise.report.content.subgroups import subgroups_section
 from counterpoise.report.document import Block, Document
 from counterpoise.report.numbers import Numbers
+from counterpoise.report.provenance import versions
 from counterpoise.study import Study
 
 Section = Callable[[Study, Numbers], Iterable[Block]]
@@ -40,5 +41,9 @@ def assemble(study: Study, numbers: Numbers) -> Document:
         subtitle=study.plan.study.setting,
         blocks=tuple(block for section in SECTIONS for block in section(study, numbers)),
         banner=study.plan.study.banner,
-        meta={"data": study.screened.source.name},
+        meta={
+            "Data": study.screened.source.name,
+            "SHA-256 of the data": study.screened.source.sha256,
+            "Made with": f"Counterpoise {versions()['counterpoise']}",
+        },
     )

@@ -9,7 +9,7 @@ from counterpoise.errors import InputError
 from counterpoise.report.assemble import assemble
 from counterpoise.report.document import Document, Figure
 from counterpoise.report.figures import render_figures
-from counterpoise.report.numbers import Numbers, collect_numbers
+from counterpoise.report.numbers import collect_numbers
 from counterpoise.report.provenance import manifest
 from counterpoise.report.write import write_folder
 from counterpoise.study import Study

@@ -57,8 +57,10 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
     )  # fmt: skip
     notes = (
         (
-            f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, log-rank "
-            f"test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is the "
+            f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
+            f"log-rank "
+            f"test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is "
+            f"the "
             "robust score test.",
         ),
     )
@@ -82,7 +84,8 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
         head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * 3)),
     )
     note = (
-        "The naive columns take the weights for numbers of patients and are printed only to compare with analyses that did "
+        "The naive columns take the weights for numbers of patients and are printed only to compare with analyses "
+        "that did "
         "so. Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and weights "
         "refitted in each; its P value and interval use the standard deviation of the replicates."
     )

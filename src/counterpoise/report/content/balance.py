@@ -31,7 +31,8 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Paragraph(
         numbers.parts(
             "The score has {score.coefficients:count} coefficients beside the intercept and was fitted to "
-            "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how differently the "
+            "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how "
+            "differently the "
             "arms were selected and is no measure of quality. "
             f"Weights ({adjustments.weighting.estimand}, "
             f"{'stabilised' if adjustments.weighting.stabilised else 'not stabilised'}) run from "
@@ -78,7 +79,8 @@ def _balance_table(study: Study, numbers: Numbers) -> Table:
         head("Covariate", *((*labels, "SMD") * len(shown))),
     )
     note = (
-        "Percentages of flags and of levels, means of numbers. SMD: treated minus control, over the standard deviation of "
+        "Percentages of flags and of levels, means of numbers. SMD: treated minus control, over the standard "
+        "deviation of "
         f"the unadjusted sample ({balance.denominator}), the same in each column. In the matched patients an SMD has a "
         "standard error of about {balance.matched.c1.smd:std_error}."
     )

@@ -52,7 +52,10 @@ def patients_section(study: Study, numbers: Numbers) -> Iterable[Block]:
 
 def _flow_figure(study: Study, numbers: Numbers) -> Figure:
     steps = tuple(
-        FlowStep(step.name, numbers.text(f"{{flow.step{index}.excluded:count}}"))
+        FlowStep(
+            step.name if step.kind == "drop" else f"Not met: {step.name}",
+            numbers.text(f"{{flow.step{index}.excluded:count}}"),
+        )
         for index, step in enumerate(study.flow.steps, start=1)
     )
     arms = tuple(

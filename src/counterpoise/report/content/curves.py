@@ -41,7 +41,7 @@ def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             c.endpoint.short,
             c.endpoint.label,
             c.arms,
-            (numbers.text(f"Log-rank P {{{c.endpoint.name}.groups.log_rank:p_value}}"),),
+            (numbers.text(f"Log-rank {{{c.endpoint.name}.groups.log_rank:p_value_equation}}"),),
         )
         for c in study.analyses.by_groups
     ]
@@ -50,13 +50,14 @@ def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
 
 
 def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str, caption: str) -> Iterable[Figure]:
+    """Draw the two arms of every endpoint under one adjustment, with hazard ratio and test in each panel."""
     panels: list[SurvivalPanel] = []
     for endpoint in study.design.endpoints:
         contrast = study.analyses.contrast(endpoint.name, adjustment)
         place = f"{endpoint.name}.{adjustment}"
         lines = (
             numbers.text(f"HR {{{place}.hazard_ratio:ratio}} ({CONFIDENCE} {{{place}.hazard_ratio:ratio_interval}})"),
-            f"{_test_name(contrast.curve_test)} P " + numbers.text(f"{{{place}.curve_p:p}}"),
+            f"{_test_name(contrast.curve_test)} " + numbers.text(f"{{{place}.curve_p:p_equation}}"),
         )
         panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, adjustment == "weighted"))
     yield from _survival_figures(name, caption, panels)
@@ -82,7 +83,7 @@ def _panel(
     ticks = _ticks(study)
     return SurvivalPanel(
         title=label,
-        curves=tuple(_line(arm, ticks) for arm in arms),
+        curves=tuple(_line(arm, ticks, arm.size / arm.weight) for arm in arms),
         ticks=ticks,
         x_label="Months",
         y_label=f"{short} (%)",
@@ -99,7 +100,8 @@ def _ticks(study: Study) -> tuple[float, ...]:
     return tuple(float(month) for month in range(0, int(last // step) * step + 1, step))
 
 
-def _line(arm: ArmCurve, ticks: Sequence[float]) -> SurvivalLine:
+def _line(arm: ArmCurve, ticks: Sequence[float], scale: float) -> SurvivalLine:
+    """Take one curve; weighted numbers at risk are scaled to the arm's size, so that none counts patients twice."""
     curve = arm.curve
     place = np.searchsorted(curve.time, ticks, side="left")
     padded = np.append(curve.at_risk, 0.0)
@@ -110,13 +112,13 @@ def _line(arm: ArmCurve, ticks: Sequence[float]) -> SurvivalLine:
         lower=curve.lower,
         upper=curve.upper,
         censor_times=curve.time[curve.censored > 0],
-        at_risk=tuple(f"{value:.0f}" for value in padded[place]),
+        at_risk=tuple(f"{scale * value:.0f}" for value in padded[place]),
     )
 
 
 def _group_table(study: Study, numbers: Numbers) -> Table:
     rows: list[Row] = []
-    for comparison, models in zip(study.analyses.by_groups, study.analyses.group_hazards, strict=True):
+    for comparison in study.analyses.by_groups:
         name = comparison.endpoint.name
         rows.append(group(f"{comparison.endpoint.label} ({comparison.endpoint.short})", 8))
         for position, arm in enumerate(comparison.arms, start=1):
@@ -132,10 +134,11 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
                     cells += ratio_cells(numbers, f"{name}.groups.{kind}.groups.hr{position - 1}")
             test = f"{{{name}.groups.log_rank:p_value}}" if position == 1 else ""
             rows.append(body(arm.label, [*cells, numbers.cell(test)], indent=1))
-    others = ", ".join(item.label for item in models.multivariable.terms.covariates[:-1])
+    others = ", ".join(item.label for item in study.design.cox_groups.covariates)
     titles = head(
-        "Group", "Events/n", numbers.cell(f"{horizon(study)} rate, % (CI)"), numbers.cell(f"Univariable HR ({CONFIDENCE})"),
-        "P", numbers.cell(f"Multivariable HR ({CONFIDENCE})"), "P", "Log-rank P",
+        "Group", "Events/n", numbers.cell(f"{horizon(study)} rate, % (CI)"),
+        numbers.cell(f"Univariable HR ({CONFIDENCE})"), "P",
+        numbers.cell(f"Multivariable HR ({CONFIDENCE})"), "P", "Log-rank P",
     )  # fmt: skip
     assert study.design.groups is not None
     return Table(

@@ -20,7 +20,8 @@ def cox_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(1, "Cox models", "cox")
     yield Paragraph(
         (
-            "Every covariate was chosen in advance and none was dropped. Multivariable hazard ratios are conditional on "
+            "Every covariate was chosen in advance and none was dropped. Multivariable hazard ratios are conditional "
+            "on "
             "the other covariates, so they estimate something else than the marginal hazard ratios of the weighted and "
             "the matched comparison.",
         )
@@ -51,11 +52,12 @@ def _cox_table(table: HazardTable, numbers: Numbers) -> Table:
     )  # fmt: skip
     place = f"{name}.multivariable"
     note = (
-        f"Multivariable model: {{{place}.n:count}} patients, {{{place}.events:count}} events. P values are Wald's; in the "
+        f"Multivariable model: {{{place}.n:count}} patients, {{{place}.events:count}} events. P values are Wald's; "
+        f"in the "
         "row of a category, of all its levels together. Numbers are per unit."
     )
     if f"{place}.proportional" in numbers:
-        note += f" Global test of proportional hazards: P {{{place}.proportional:p}}."
+        note += f" Global test of proportional hazards: {{{place}.proportional:p_equation}}."
     return Table(
         f"cox_{name}", f"Cox models of {table.endpoint.label.lower()}", (titles,), tuple(rows), (numbers.parts(note),)
     )

@@ -59,7 +59,8 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     drawing = ForestFigure(
         rows=(*rows, overall),
         column_titles=(
-            "Subgroup", f"{treated}\nevents/n", f"{control}\nevents/n", numbers.text(f"HR ({CONFIDENCE})"), "P interaction",
+            "Subgroup", f"{treated}\nevents/n", f"{control}\nevents/n", numbers.text(f"HR ({CONFIDENCE})"),
+            "P interaction",
         ),
         x_label="Hazard ratio",
         favours_left=f"{treated} better",
@@ -70,7 +71,8 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     caption = f"{subgroups.endpoint.label} in subgroups of the weighted cohort"
     yield Figure("forest", caption, f"Forest plot of {subgroups.endpoint.short} by subgroup.", drawing)
     note = (
-        "Weights of the whole cohort, robust variance. P of interaction: robust Wald test of the products of treatment and "
+        "Weights of the whole cohort, robust variance. P of interaction: robust Wald test of the products of "
+        "treatment and "
         "level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
         "{settings.subgroup_events_per_arm:count} in an arm."
     )

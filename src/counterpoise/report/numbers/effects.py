@@ -24,7 +24,6 @@ def curve_numbers(study: Study) -> Iterable[Number]:
 def arm_numbers(arm: ArmCurve, place: str, interval: str, estimand: str = "") -> Iterable[Number]:
     """Yield the rate at the horizon, the number at risk there, and the median of one curve."""
     rate, median = arm.rate, arm.median
-    counted = {"n": arm.size, "events": arm.events, "estimand": estimand}
     yield Number(f"{place}.n", arm.size, "patients")
     yield Number(f"{place}.events", arm.events, "events")
     yield Number(
@@ -35,7 +34,9 @@ def arm_numbers(arm: ArmCurve, place: str, interval: str, estimand: str = "") ->
         float(rate.upper[0]),
         float(rate.std_error[0]),
         method=f"Kaplan-Meier, {interval} interval",
-        **counted,
+        estimand=estimand,
+        n=arm.size,
+        events=arm.events,
     )
     yield Number(f"{place}.at_risk", float(rate.at_risk[0]), "patients")
     yield Number(
@@ -45,7 +46,9 @@ def arm_numbers(arm: ArmCurve, place: str, interval: str, estimand: str = "") ->
         median.lower,
         median.upper,
         method=f"Brookmeyer-Crowley, {interval} interval",
-        **counted,
+        estimand=estimand,
+        n=arm.size,
+        events=arm.events,
     )
 
 

@@ -7,7 +7,7 @@ from string import Formatter
 
 from counterpoise.errors import InputError
 from counterpoise.report import format as fmt
-from counterpoise.report.document import Cell, Part, Parts, Value
+from counterpoise.report.document import Cell, Part, Parts, Value, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,19 @@ class Numbers(Mapping[str, Number]):
 
     def text(self, template: str, prefix: str = "") -> str:
         """Return a filled sentence as plain text, for figures and for the terminal."""
-        return "".join(part if isinstance(part, str) else part.text for part in self.parts(template, prefix))
+        return plain(self.parts(template, prefix), {})
 
 
 def printed(entry: Number, style: str) -> str:
-    """Print an entry: count, number0 to number3, ratio, percent, share, p, and intervals and P values of each.
+    """Print an entry: count, number0 to number3, ratio, percent, share, p, p_equation, or its interval or P value.
 
     >>> printed(Number("x", 0.54, lower=0.25, upper=1.02, p_value=0.04), "ratio_interval")
     '0.25–1.02'
     """
     if style == "p_value":
         return fmt.format_p(_known(entry.p_value))
+    if style == "p_value_equation":
+        return fmt.format_p_equation(_known(entry.p_value))
     if style == "std_error":
         return fmt.format_number(_known(entry.std_error))
     if style.endswith("_interval"):
@@ -107,6 +109,8 @@ def _single(value: float, style: str) -> str:
         return fmt.format_ratio(value)
     if style == "p":
         return fmt.format_p(value)
+    if style == "p_equation":
+        return fmt.format_p_equation(value)
     if style in ("percent", "percent0"):
         return fmt.format_percent(value, 0 if style == "percent0" else 1)
     if style == "share":
