@@ -4,9 +4,9 @@ import datetime as dt
 import math
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from counterpoise.read.codebook import DateOrder
+from counterpoise.read.names import nearest_of
 
 MISSING_WORDS = frozenset({"na", "n/a", ".", "null"})
 """What stands for missing beside the empty cell, in any case, wherever a column is not plain text."""
@@ -118,8 +118,9 @@ def category(text: str, levels: Mapping[str, str]) -> str:
     whole = _WHOLE.fullmatch(text)
     if whole and whole.group(1) in levels:
         return whole.group(1)
-    near = get_close_matches(text, levels, n=1) + [code for code, label in levels.items() if label == text]
-    remedy = f"did you mean `{near[-1]}`?" if near else f"the codes are {', '.join(levels)}"
+    meant = next((code for code, label in levels.items() if label == text), None)
+    near = meant or nearest_of(text, levels)
+    remedy = f"did you mean `{near}`?" if near else f"the codes are {', '.join(levels)}"
     raise CellError(f"`{text}` is not among the levels", remedy)
 
 

@@ -4,12 +4,22 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def nearest_of(name: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name that differs from `name` in capitals only, or else the most similar one, if any is.
+
+    >>> nearest_of("t3", ["T1", "T3"])
+    'T3'
+    """
+    names = list(valid)
+    near = [other for other in names if other.lower() == name.lower()] or get_close_matches(name, names, n=1)
+    return near[0] if near else None
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the question that suggests the nearest valid name, or nothing where none is near.
 
     >>> nearest("boost", ["imn_boost", "age"])
     'did you mean `imn_boost`?'
     """
-    names = list(valid)
-    near = [other for other in names if other.lower() == name.lower()] or get_close_matches(name, names, n=1)
-    return f"did you mean `{near[0]}`?" if near else ""
+    near = nearest_of(name, valid)
+    return "" if near is None else f"did you mean `{near}`?"

@@ -26,6 +26,7 @@ from counterpoise.read.rule_syntax import (
     Number,
     Text,
     Truth,
+    walk,
 )
 
 DAYS_PER_MONTH = 30.4375
@@ -60,16 +61,19 @@ def expression_of(tree: Node, kinds: Kinds, known: Mapping[str, Column]) -> pl.E
     [0.5, None]
     """
     kind = kinds.of[id(tree)]
-    expression = _Compiler(kinds, known).compile(tree, kind)
+    named = next((node.name for node in walk(tree) if isinstance(node, Name)), None)
+    expression = _Compiler(kinds, known, named).compile(tree, kind)
     return pl.when(expression.is_finite()).then(expression) if kind == "number" else expression
 
 
 class _Compiler:
     """Compiles each part of a tree to the type that the part above it wants."""
 
-    def __init__(self, kinds: Kinds, known: Mapping[str, Column]) -> None:
+    def __init__(self, kinds: Kinds, known: Mapping[str, Column], named: str | None) -> None:
         self.kinds = kinds
         self.known = known
+        # polars divides by a scalar through its reciprocal, so that 49 / 49 is not 1: every divisor is made a column.
+        self.zero = pl.lit(0.0) if named is None else pl.col(named).is_null().cast(pl.Float64) * 0.0
 
     def kind(self, node: Node) -> ValueKind:
         return self.kinds.of[id(node)]
@@ -86,10 +90,8 @@ class _Compiler:
                 return pl.lit(None, dtype=_TYPES[want])
             case Name():
                 return self.column(node, want)
-            case Negative():
-                return -self.compile(node.operand, "number")
-            case Chain():
-                return functools.reduce(self.step, node.rest, self.compile(node.first, "number"))
+            case Negative() | Chain():
+                return self.arithmetic(node).fill_nan(None)
             case Call():
                 return self.call(node)
             case Choice():
@@ -105,13 +107,23 @@ class _Compiler:
         flag = column_kind(self.known[node.name]) == "flag"
         return column == 1 if flag and want == "flag" else column
 
+    def arithmetic(self, node: Node) -> pl.Expr:
+        """Compile sums and products; infinity less infinity is NaN in here, and missing outside."""
+        match node:
+            case Negative():
+                return -self.arithmetic(node.operand)
+            case Chain():
+                return functools.reduce(self.step, node.rest, self.arithmetic(node.first))
+            case _:
+                return self.compile(node, "number")
+
     def step(self, left: pl.Expr, term: tuple[str, Node]) -> pl.Expr:
-        """Apply the next operator of a chain; infinity less infinity and the like are missing, not NaN."""
+        """Apply the next operator of a chain; a quotient by zero is missing."""
         symbol, node = term
-        right = self.compile(node, "number")
+        right = self.arithmetic(node)
         if symbol == "/":
-            return (left / pl.when(right != 0).then(right)).fill_nan(None)
-        return _OPERATORS[symbol](left, right).fill_nan(None)
+            return left / (pl.when(right != 0).then(right) + self.zero)
+        return _OPERATORS[symbol](left, right)
 
     def condition(self, node: Truth | Comparison | Member | IsMissing | Not | Logical) -> pl.Expr:
         match node:
@@ -162,17 +174,15 @@ class _Compiler:
         want = self.common(*node.arguments)
         if node.function in ("days", "months", "years"):
             first, second = (self.compile(argument, "date") for argument in node.arguments)
-            return completed_years(first, second) if node.function == "years" else _between(node, first, second)
+            if node.function == "years":
+                return completed_years(first, second)
+            days = (second - first).dt.total_days().cast(pl.Float64)
+            return days if node.function == "days" else days / (DAYS_PER_MONTH + self.zero)
         parts = [self.compile(argument, want) for argument in node.arguments]
         if node.function == "floor":
             return parts[0].floor()
         least = pl.min_horizontal(parts) if node.function == "min" else pl.max_horizontal(parts)
         return pl.when(pl.all_horizontal([part.is_not_null() for part in parts])).then(least)
-
-
-def _between(node: Call, first: pl.Expr, second: pl.Expr) -> pl.Expr:
-    days = (second - first).dt.total_days().cast(pl.Float64)
-    return days / DAYS_PER_MONTH if node.function == "months" else days
 
 
 def completed_years(first: pl.Expr, second: pl.Expr) -> pl.Expr:

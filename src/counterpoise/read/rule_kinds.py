@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from counterpoise.errors import Problem
 from counterpoise.read.codebook import Column, InferredColumn
-from counterpoise.read.names import nearest
+from counterpoise.read.names import nearest, nearest_of
 from counterpoise.read.rule_syntax import (
     Call,
     Chain,
@@ -188,9 +187,9 @@ class _Checker:
         if column is None or not column.levels or isinstance(column, InferredColumn) or code.value in column.levels:
             return
         codes = ", ".join(f'"{level}"' for level in column.levels)
-        meant = [level for level, label in column.levels.items() if label == code.value]
-        near = meant or get_close_matches(code.value, list(column.levels), n=1)
-        remedy = f'did you mean "{near[0]}"? Its codes are {codes}' if near else f"its codes are {codes}"
+        meant = next((level for level, label in column.levels.items() if label == code.value), None)
+        near = meant or nearest_of(code.value, column.levels)
+        remedy = f'did you mean "{near}"? Its codes are {codes}' if near else f"its codes are {codes}"
         self.wrong(code, f'`{name.name}` has no code "{code.value}"', remedy)
 
     def zero_or_one(self, node: Node, other: Node, kind: ValueKind, other_kind: ValueKind) -> None:

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from counterpoise.errors import InputError, Problem
 
 DEPTH_LIMIT = 40
-SIZE_LIMIT = 2000
+SIZE_LIMIT = 1000
+_LONGEST_SHOWN = 80
 KEYWORDS = frozenset({"and", "or", "not", "in", "is", "missing", "if", "then", "else", "true", "false"})
 FUNCTIONS = {
     "days": (2, 2),
@@ -40,6 +41,7 @@ _TOKEN = re.compile(
     r"|(?P<name>[^\W\d][\w.]*)"
     r'|(?P<text>"[^"]*"|\'[^\']*\')'
     r"|(?P<quoted>`[^`]+`)"
+    r"|(?P<stray><>|\*\*|&&|\|\|)"
     r"|(?P<operator>==|!=|<=|>=|<|>|\+|-|\*|/|\(|\)|\[|\]|,)"
 )
 _HINTS = {
@@ -212,7 +214,8 @@ class RuleError(InputError):
 
 def rule_problem(rule: str, what: str, at: int, remedy: str = "") -> Problem:
     """Return the problem of a rule: its text, what is wrong, the position (from 1), and what to do."""
-    return Problem(f"rule `{rule}`", f"{what} (position {at + 1})", remedy)
+    shown = rule if len(rule) <= _LONGEST_SHOWN else f"{rule[:_LONGEST_SHOWN]}…"
+    return Problem(f"rule `{shown}`", f"{what} (position {at + 1})", remedy)
 
 
 def rule_error(rule: str, what: str, at: int, remedy: str = "") -> RuleError:
@@ -230,7 +233,7 @@ def tokens_of(rule: str) -> tuple[Token, ...]:
     at = 0
     while at < len(rule):
         match = _TOKEN.match(rule, at)
-        if match is None:
+        if match is None or match.lastgroup == "stray":
             raise _stray(rule, at)
         if match.lastgroup not in (None, "space"):
             tokens.append(Token(str(match.lastgroup), match.group(), at))
@@ -294,11 +297,16 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def compiled_size(node: Node) -> int:
-    """Return how many parts the expression of `node` has; parts that the compiler repeats count each time."""
+    """Return how many parts the expression of `node` has; parts that the compiler repeats count each time.
+
+    >>> compiled_size(Name("age", 0)), compiled_size(Negative(Name("age", 1), 0))
+    (1, 6)
+    """
     match node:
-        case Chain():
-            rest = (compiled_size(part) * (2 if symbol == "/" else 1) for symbol, part in node.rest)
-            return 1 + compiled_size(node.first) + sum(rest)
+        case Chain() | Negative():
+            return 3 * _arithmetic_size(node)
+        case Member():
+            return 2 + compiled_size(node.operand)
         case Choice():
             branches = (2 * compiled_size(condition) + compiled_size(value) for condition, value in node.branches)
             return 1 + sum(branches) + compiled_size(node.otherwise)
@@ -307,6 +315,18 @@ def compiled_size(node: Node) -> int:
             return 1 + times * sum(map(compiled_size, node.arguments))
         case _:
             return 1 + sum(map(compiled_size, children(node)))
+
+
+def _arithmetic_size(node: Node) -> int:
+    """Return the size of sums and products within one another, whose result is checked once for all of them."""
+    match node:
+        case Negative():
+            return 1 + _arithmetic_size(node.operand)
+        case Chain():
+            rest = (_arithmetic_size(part) * (2 if symbol == "/" else 1) for symbol, part in node.rest)
+            return 1 + _arithmetic_size(node.first) + sum(rest)
+        case _:
+            return compiled_size(node)
 
 
 def finite_number(text: str) -> float | None:
