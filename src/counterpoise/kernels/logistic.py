@@ -61,8 +61,9 @@ def logistic(
 
     `weights` are case weights: a row of weight 2 counts as two rows. Separated data have no maximum: the verdict
     is then SEPARATED, complete or quasi-complete alike, and no number is given. It rests on a certificate, not on
-    the size of a coefficient: a direction was found along which no row's probability moves the wrong way (by more
-    than 1e-8 on the logit scale) while some row's keeps moving the right way.
+    the size of a coefficient: a direction was found along which no row's probability moves the wrong way while
+    some row's keeps moving the right way. Newton's own step becomes such a direction as a rule; where it has neither
+    settled nor become one, a linear programme decides.
 
     >>> fit = logistic([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     >>> fit.verdict.value, np.round(fit.probability, 3).tolist()
@@ -72,7 +73,8 @@ def logistic(
 
     Raises `InputError` where x or the weights are not finite, or where one arm is empty.
 
-    Source: Albert and Anderson, Biometrika 1984;71:1-10, for when the maximum exists.
+    Source: Albert and Anderson, Biometrika 1984;71:1-10, for when the maximum exists; Konis 2007, for the linear
+    programme.
     """
     treated = as_binary("treatment", treatment)
     require_both_arms(treated)
@@ -167,14 +169,21 @@ def _climb(design: Floats, sign: Floats, weights: Floats, back: Floats, max_step
         if np.all(np.abs(shift) <= SETTLED * (1.0 + np.abs(here.predictor))):
             return _answer(_evaluate(design, sign, weights, here.coefficients + move), back, step)
         if _separates(sign * shift, here.predictor):
-            at_fault = np.flatnonzero(np.abs(move[1:]) > 1e-6 * np.abs(move).max())
-            return _no_answer(shape, Verdict.SEPARATED, at_fault, step)
+            return _no_answer(shape, Verdict.SEPARATED, _moving(move), step)
         there = _evaluate(design, sign, weights, here.coefficients + move)
         while there.log_likelihood < here.log_likelihood - 1e-12 * abs(here.log_likelihood):
             move = move / 2
             there = _evaluate(design, sign, weights, here.coefficients + move)
         here = there
+    direction = _separating_direction(design * sign[:, None])
+    if direction is not None:
+        return _no_answer(shape, Verdict.SEPARATED, _moving(direction), max_steps)
     return _no_answer(shape, Verdict.MAX_STEPS, np.array([], dtype=int), max_steps)
+
+
+def _moving(direction: Floats) -> Counts:
+    """Return the columns, without the intercept, that a separating direction (q + 1,) makes use of."""
+    return np.flatnonzero(np.abs(direction[1:]) > 1e-6 * np.abs(direction).max())
 
 
 def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Floats) -> _Point:
@@ -216,6 +225,15 @@ def _separates(agreement: Floats, predictor: Floats) -> bool:
     """Whether a step moves no row the wrong way, and some row the right way by more than a settling step would."""
     growing = agreement >= np.maximum(0.5, np.abs(predictor) / 100.0)
     return bool(agreement.min() >= -SETTLED and growing.any())
+
+
+def _separating_direction(signed: Floats) -> Floats | None:
+    """Return a direction along which no row of `signed` (n, q + 1) is negative and some are positive, if any."""
+    from scipy.optimize import linprog  # needed in doubt only, and a tenth of a second to import
+
+    rows = np.unique(signed, axis=0)
+    found = linprog(-rows.mean(axis=0), A_ub=-rows, b_ub=np.zeros(rows.shape[0]), bounds=(-1.0, 1.0))
+    return np.asarray(found.x) if found.status == 0 and np.any(rows @ found.x > 1e-6) else None
 
 
 def _answer(point: _Point, back: Floats, steps: int) -> LogisticFit:
