@@ -60,6 +60,7 @@ def test_levels_stand_in_the_order_of_mention() -> None:
 def test_levels_of_a_column_come_with_their_labels() -> None:
     assert described('if lvi then "T0" else t').levels == {"T0": "T0", "T1": "cT1", "T2": "cT2"}
     assert described('if lvi then "T1" else t').levels == {"T1": "cT1", "T2": "cT2"}
+    assert described('if lvi then t else "T1"').levels == {"T1": "cT1", "T2": "cT2"}
     assert described('if lvi then "x" else site').levels == {}
 
 

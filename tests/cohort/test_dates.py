@@ -80,6 +80,19 @@ def test_a_censoring_date_stops_observation() -> None:
     assert seen.time.tolist() == [5.0, 3.0, 10.0]
     assert seen.event.tolist() == [False, True, False]
     assert not seen.competing.any()
+    assert observe(dates, 6.0).too_late.tolist() == [False, False, False], "censored before the cut-off"
+    assert observe(dates, 4.0).too_late.tolist() == [True, False, False]
+
+
+def test_a_patient_may_enter_on_the_day_of_the_cutoff() -> None:
+    table = table_of(
+        origin=("date", ["1970-01-03"]), last=("date", ["1970-01-09"]), death=("date", [None]), local=("date", [None])
+    )
+    columns = DateColumns("origin", "last", "death", ("local",), ())
+    dates = read_dates(table, columns)
+    assert contradictions(table, columns, dates, 2.0) == []
+    assert observe(dates, 2.0).time.tolist() == [0.0]
+    assert len(contradictions(table, columns, dates, 1.0)) == 1
 
 
 days = st.integers(0, 50)

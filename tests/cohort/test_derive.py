@@ -144,6 +144,8 @@ def test_what_a_rule_must_not_meet_is_told_by_cell_and_not_repeated_downstream()
             "age": {"rule": "age", "birth": "birth", "at": "dx"},
             "old": "age > 50",
             "hr": {"rule": "hormone_receptor_status", "er": "er", "pr": "pr"},
+            "low": 'hr == "negative"',
+            "lower": "low and old",
             "pcr": {"rule": "pathological_complete_response", "ypt": "ypt", "definition": "breast only"},
             "bed": {"rule": "bed", "dose": "dose", "fractions": "n"},
         },

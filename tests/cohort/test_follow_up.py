@@ -186,11 +186,11 @@ def test_an_endpoint_of_dates_needs_follow_up() -> None:
 
 def test_all_problems_of_the_data_are_reported_together_and_once() -> None:
     table = table_of(
-        dx=("date", ["2020-01-01", None]),
-        death=("date", ["2019-01-01", None]),
-        last=("date", ["2020-01-01", "2020-02-01"]),
-        time=("number", [-1.0, None]),
-        event=("integer", [2, None]),
+        dx=("date", ["2020-01-01", None, "2020-01-01"]),
+        death=("date", ["2019-01-01", None, None]),
+        last=("date", ["2020-01-01", "2020-02-01", "2020-02-01"]),
+        time=("number", [-1.0, None, float("inf")]),
+        event=("integer", [2, None, 0]),
     )
     endpoints = {
         "os": EndpointOptions(rule="overall_survival"),
@@ -204,6 +204,7 @@ def test_all_problems_of_the_data_are_reported_together_and_once() -> None:
         "row 2, column `death`: `2019-01-01` (patient p1) is before `dx`",
         "row 2, column `time`: `-1.0` (patient p1) must be a time of 0 or more",
         "row 3, column `time`: missing (patient p2) must be a time of 0 or more",
+        "row 4, column `time`: `inf` (patient p3) must be a time of 0 or more",
         "row 2, column `event`: `2` (patient p1) must be 0 or 1",
         "row 3, column `event`: missing (patient p2) must be 0 or 1",
     ]

@@ -10,6 +10,7 @@ TABLE = table_of(
     skin_late=("integer", [0, 0, 0, 3]),
     scar=(category("0", "1", "2"), ["2", None, None, "0"]),
     note=("text", ["a", "b", "c", "d"]),
+    words=(category("0", "none"), ["0", "none", None, "0"]),
     wrong=("number", [6.0, 1.5, -1.0, 0.0]),
 )
 ARMS = ("No boost", "Boost")
@@ -46,10 +47,10 @@ def test_all_faults_of_the_plan_are_reported_together() -> None:
 
 
 def test_what_is_no_grade_is_told_by_cell() -> None:
-    options = ToxicityOptions(scale="RTOG/EORTC", acute={"wrong": "Skin"})
+    options = ToxicityOptions(scale="RTOG/EORTC", acute={"wrong": "Skin", "words": "Lung"})
     with pytest.raises(DataError) as caught:
         tabulate_toxicity(TABLE, options, [0, 0, 1, 1], ARMS)
     assert [str(problem) for problem in caught.value.problems] == [
         f"row {row}, column `wrong`: `{value}` (patient p{row - 1}) must be a grade from 0 to 5"
         for row, value in ((2, 6.0), (3, 1.5), (4, -1.0))
-    ]
+    ] + ["row 3, column `words`: `none` (patient p2) must be a grade from 0 to 5"]

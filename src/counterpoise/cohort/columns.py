@@ -118,7 +118,7 @@ def _levels(tree: Node, known: Mapping[str, Column]) -> dict[str, str]:
         if isinstance(node, Text):
             levels.setdefault(node.value, node.value)
         elif isinstance(node, Name) and known[node.name].levels:
-            levels |= {code: label or code for code, label in known[node.name].levels.items()}
+            levels |= known[node.name].levels
         else:
             return {}
     return levels

@@ -116,7 +116,7 @@ def contradictions(table: Table, columns: DateColumns, dates: Dates, cutoff: flo
         problems += cell_problems(table, dates.death < start, columns.death, f"is before `{columns.origin}`")
     for names, days in ((columns.events, dates.events), (columns.censor, dates.censor)):
         for name, day in zip(names, days.T, strict=True):
-            if name in (columns.death, last):
+            if name == columns.death:
                 continue
             problems += cell_problems(table, day < start, name, f"is before `{columns.origin}`")
             problems += cell_problems(table, day > dates.death, name, f"is after death (`{columns.death}`)")

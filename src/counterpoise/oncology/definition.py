@@ -293,7 +293,6 @@ def _meaning(column: str, argument: Argument, described: Column) -> pl.Expr:
     by_spelling = {text: meaning for meaning, texts in argument.codes.items() for text in texts}
     meaning = spelling.replace_strict(by_spelling, default=None, return_dtype=pl.String)
     by_label = {code: argument.meaning_of(code, label) for code, label in described.levels.items()}
-    by_label = {code: found for code, found in by_label.items() if found is not None}
     return text.replace_strict(by_label, default=meaning, return_dtype=pl.String) if by_label else meaning
 
 
