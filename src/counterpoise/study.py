@@ -16,6 +16,7 @@ from counterpoise.estimate import (
     AnalysisOptions,
     DoseSummary,
     ToxicityComparison,
+    adjust,
     analyse,
     compare_adverse_event,
     compare_toxicity,
@@ -71,7 +72,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     plan, folder = _plan_and_folder(plan)
     tell("Reading the table", 0.0)
     cohort = select(plan, read(plan, folder, table))
-    published = load_published(folder / plan.published.file) if plan.published else ()
+    published = _published(plan, folder)
     tell("Estimating", 0.1)
     analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
     return Study(
@@ -91,10 +92,13 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
 
 
 def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[Problem, ...]:
-    """Return every problem of plan and data, short of estimating; none means that `run` can start."""
+    """Return every problem of plan and data, and of a score that cannot be fitted; none means that `run` can start."""
     try:
         plan, folder = _plan_and_folder(plan)
-        select(plan, read(plan, folder, table))
+        cohort = select(plan, read(plan, folder, table))
+        _published(plan, folder)
+        if plan.balance:
+            adjust(cohort.design, plan.balance.weights, plan.balance.matching, plan.bootstrap.seed)
     except ProblemsError as error:
         return error.problems
     except InputError as error:
@@ -180,6 +184,10 @@ def _adverse_events(plan: Plan, cohort: Cohort) -> tuple[AdverseEvent, ...]:
     return tuple(
         compare_adverse_event(covariate(cohort.included, name), label, treated) for name, label in events.items()
     )
+
+
+def _published(plan: Plan, folder: Path) -> tuple[PublishedSection, ...]:
+    return load_published(folder / plan.published.file) if plan.published else ()
 
 
 def _plan_and_folder(plan: Plan | Path | str) -> tuple[Plan, Path]:
