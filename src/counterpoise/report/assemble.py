@@ -43,7 +43,7 @@ def assemble(study: Study, numbers: Numbers) -> Document:
         banner=study.plan.study.banner,
         meta={
             "Data": study.screened.source.name,
-            "SHA-256 of the data": study.screened.source.sha256,
+            "Checksum of the data": study.screened.source.sha256,
             "Made with": f"Counterpoise {versions()['counterpoise']}",
         },
     )
