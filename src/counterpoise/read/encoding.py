@@ -35,6 +35,8 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> tuple[str, st
     if encoding is not None:
         return _declared(data, name, encoding), encoding, ()
     marked = next((codec for mark, codec in _MARKS if data.startswith(mark)), None) or _unmarked_utf16(data)
+    if marked is None and b"\x00" in data:
+        raise _no_text(name)
     certain = marked or "utf-8"
     text = _strict(data, certain)
     if text is None and marked is not None:
@@ -86,13 +88,12 @@ def _strict(data: bytes, encoding: str) -> str | None:
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
-    """Recognise UTF-16 by its separators, every second byte of which is zero."""
+    """Recognise UTF-16 by its separators, one byte of which is zero, and always the same."""
     if len(data) % 2 or b"\x00" not in data:
         return None
-    zeros = {"utf-16-be": data[::2].count(0), "utf-16-le": data[1::2].count(0)}
-    likely, other = sorted(zeros, key=lambda codec: -zeros[codec])
+    likely = "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le"
     text = _strict(data, likely)
-    return likely if zeros[other] == 0 and text is not None and any(end in text for end in "\n\r,;\t") else None
+    return likely if text and "\x00" not in text and any(end in text for end in "\n\r,;\t") else None
 
 
 def _likely(data: bytes) -> str | None:
@@ -114,5 +115,9 @@ def _plain(text: str, name: str) -> str:
     text = text.removesuffix("\x1a").removeprefix("\ufeff")
     control = sum(text.count(chr(code)) for code in _CONTROL)
     if "\x00" in text or control > 0.001 * len(text):
-        raise DataError([Problem(name, "it is not a text table", "it may be of another format than its name says")])
+        raise _no_text(name)
     return text
+
+
+def _no_text(name: str) -> DataError:
+    return DataError([Problem(name, "it is not a text table", "it may be of another format than its name says")])
