@@ -72,10 +72,10 @@ _ALIGN: Mapping[Align, WD_ALIGN_PARAGRAPH] = {
 def render_docx(document: Document, figures: Mapping[str, Mapping[str, bytes]]) -> bytes:
     """Return the report as a Word file; the same document gives the same bytes.
 
-    `figures` maps the name of each figure to its drawings by format; 'png' is used, 16 cm wide. Captions are
-    numbered by Word's own SEQ fields, references are links, header rows are repeated on every page and no row is
-    broken. A table too wide for the page stands on a page turned sideways. Raises `InputError` for a document
-    that `check_document` refuses or a figure that is not drawn.
+    `figures` maps the name of each figure to its drawings by format; 'png' is used, in its own size up to a width
+    of 16 cm. Captions are numbered by Word's own SEQ fields, references are links, header rows are repeated on
+    every page and no row is broken. A table too wide for the page stands on a page turned sideways. Raises
+    `InputError` for a document that `check_document` refuses or a figure that is not drawn.
 
     >>> render_docx(Document("Boost", "", (Paragraph(("HR 0.54",)),)), {})[:2]
     b'PK'
@@ -202,7 +202,7 @@ class _Writer:
     def _figure(self, figure: Figure) -> None:
         paragraph = self.word.add_paragraph(style="Figure")
         picture = paragraph.add_run().add_picture(io.BytesIO(drawing(self.figures, figure.name, "png")))
-        scale = min(Cm(_FIGURE_CM) / picture.width, Cm(_FIGURE_HEIGHT_CM) / picture.height)
+        scale = min(1.0, Cm(_FIGURE_CM) / picture.width, Cm(_FIGURE_HEIGHT_CM) / picture.height)
         picture.width, picture.height = Emu(round(picture.width * scale)), Emu(round(picture.height * scale))
         properties = picture._inline.docPr
         properties.set("descr", printable(figure.alt))

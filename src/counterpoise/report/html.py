@@ -57,7 +57,7 @@ def render_html(document: Document, figures: Mapping[str, Mapping[str, bytes]]) 
     Raises `InputError` for a document that `check_document` refuses or a figure that is not drawn.
 
     >>> page = render_html(Document("Boost", "", (Paragraph(("HR ", Value(("os.hr",), "0.54"))),)), {})
-    >>> '<data value="os.hr" title="results.json: os.hr">0.54</data>' in page
+    >>> 'value="os.hr" title="results.json: os.hr">0.54</data>' in page
     True
     """
     check_document(document)
@@ -229,8 +229,10 @@ def _part(part: Part, label: Mapping[str, str]) -> Markup:
             return escape(printable(part)).replace("\n", Markup("<br>"))
         case Value():
             ids = printable(" ".join(part.ids))
-            form = '<data value="{}" title="results.json: {}">{}</data>'
-            return Markup(form).format(ids, ids.replace(" ", ", "), printable(part.text))
+            text = printable(part.text)
+            whole = Markup(' class="number"') if is_number(text) else ""
+            form = '<data{} value="{}" title="results.json: {}">{}</data>'
+            return Markup(form).format(whole, ids, ids.replace(" ", ", "), text)
         case Strong():
             return Markup("<strong>{}</strong>").format(printable(part.text))
         case Mark():

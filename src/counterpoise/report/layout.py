@@ -99,12 +99,18 @@ def _needs(table: Table, label: Mapping[str, str]) -> tuple[list[float], list[fl
 
 
 def _share(least: list[float], wanted: list[float], points: float, page: float) -> tuple[float, ...]:
-    """Give every column its least width, and what is left to those that want more, as far as they want it."""
+    """Give every column its least width, and what is left in equal parts to those that still want more.
+
+    Short columns are so satisfied before long ones; what nobody wants widens all in proportion.
+    """
     em = points * _POINT_CM
     spare = page / em - sum(least)
-    more = [want - need for want, need in zip(wanted, least, strict=True)]
-    part = min(1.0, spare / sum(more)) if sum(more) > 0 else 0.0
-    widths = [(need + part * extra) * em for need, extra in zip(least, more, strict=True)]
+    widths = list(least)
+    by_want = sorted(range(len(least)), key=lambda column: wanted[column] - least[column])
+    for served, column in enumerate(by_want):
+        given = min(wanted[column] - least[column], spare / (len(by_want) - served))
+        widths[column] += given
+        spare -= given
     return tuple(width * page / sum(widths) for width in widths)
 
 

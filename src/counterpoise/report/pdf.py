@@ -36,7 +36,7 @@ from counterpoise.report.document import (
     printable,
     spread,
 )
-from counterpoise.report.layout import table_layout, turned_pages
+from counterpoise.report.layout import is_number, table_layout, turned_pages
 
 _TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 _HEADINGS_FOR_CONTENTS = 4
@@ -165,7 +165,8 @@ def _part(part: Part, label: Mapping[str, str]) -> dict[str, str]:
         case str():
             return {"kind": "text", "text": printable(part)}
         case Value():
-            return {"kind": "text", "text": printable(part.text)}
+            text = printable(part.text)
+            return {"kind": "number" if is_number(text) else "text", "text": text}
         case Strong():
             return {"kind": "strong", "text": printable(part.text)}
         case Mark():
