@@ -87,7 +87,7 @@ def test_run_writes_beside_the_plan_name_and_says_where(call: Call, stages: Simp
     status, out, err = call("run", "study.toml")
     assert status == 0
     assert (stages.plan, stages.folder) == (Path("study.toml"), Path("study-report"))
-    assert stages.formats == ("html", "docx", "xlsx")
+    assert stages.formats == ("html", "docx", "pdf", "xlsx")
     assert out == "Report: study-report/report.html\n"
     assert err == "Reading the table\nEstimating\nDrawing\n"
 

@@ -11,6 +11,7 @@ import typer
 from counterpoise.cli import screen
 
 FORMATS = ("html", "docx", "pdf", "xlsx")
+ALL_FORMATS = ",".join(FORMATS)
 RUN_SHARE = 0.4
 
 app = typer.Typer(
@@ -45,7 +46,7 @@ def _counterpoise(
 @app.command(epilog="Example: counterpoise demo --out report")
 def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report.")] = Path("imn-boost-report"),
-    formats: Formats = "html,docx,xlsx",
+    formats: Formats = ALL_FORMATS,
     quiet: Quiet = False,
 ) -> None:
     """Run the study that ships with the package: 208 synthetic patients, made to match a published cohort."""
@@ -90,7 +91,7 @@ def run(
         Path | None,
         typer.Option(metavar="DIR", help="The folder of the report; PLAN-report where it is left out."),
     ] = None,
-    formats: Formats = "html,docx,xlsx",
+    formats: Formats = ALL_FORMATS,
     quiet: Quiet = False,
 ) -> None:
     """Run a study and write its report."""
