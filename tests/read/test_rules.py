@@ -110,6 +110,8 @@ def call(node: Call, row: Row) -> Any:
         return None
     if node.function == "floor":
         return float(math.floor(arguments[0])) if math.isfinite(arguments[0]) else arguments[0]
+    if node.function == "log":
+        return math.log(arguments[0]) if arguments[0] > 0 else None
     if node.function in ("min", "max"):
         return (min if node.function == "min" else max)(plain(a, dt.date.min) for a in arguments)
     first, second = (plain(argument, dt.date.min) for argument in arguments)
@@ -196,6 +198,7 @@ def numbers_from(conditions: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
             inner.map(lambda part: f"-{part}"),
             inner.map(lambda part: f"floor({part})"),
+            inner.map(lambda part: f"log({part})"),
             st.tuples(st.sampled_from(["min", "max"]), inner, inner).map(lambda p: f"{p[0]}({p[1]}, {p[2]})"),
             st.tuples(conditions, inner, inner).map(lambda p: f"(if {p[0]} then {p[1]} else {p[2]})"),
         ),
@@ -315,6 +318,12 @@ def test_durations_run_from_the_first_date_to_the_second() -> None:
     assert values("days(dx, death)", {"dx": dt.date(2020, 1, 1)}) == [None]
 
 
+def test_logarithms_are_natural_and_missing_where_there_is_none() -> None:
+    assert values("log(age)", {"age": 1.0}, {"age": math.e}) == [0.0, 1.0]
+    assert values("log(1 + nodes)", {"nodes": 0}, {"nodes": 6}) == [0.0, math.log(7)]
+    assert values("log(nodes)", {"nodes": 0}, {"nodes": -1}, {}) == [None, None, None]
+
+
 def test_unknown_stays_unknown() -> None:
     assert values("age >= 18", {}) == [None]
     assert values("not age >= 18", {}) == [None]
@@ -402,6 +411,7 @@ def test_names_with_spaces_stand_in_backticks() -> None:
         ("missing", "it is always missing"),
         ("days(dx, age)", "`days` needs dates, not `age` (a number)"),
         ("floor(site)", "`floor` needs numbers"),
+        ("log(dx)", "`log` needs numbers"),
         ("max(dx, age)", "`max` needs dates"),
     ],
 )
@@ -430,7 +440,7 @@ def test_a_rule_that_means_nothing_is_told(rule: str, what: str) -> None:
         ("if lvi then 1", "say what holds otherwise"),
         ("age is 3", "`missing` is expected here"),
         ('__import__("os")', "there is no function `__import__`"),
-        ("day(dx, death)", "did you mean `days`? the functions are date, days, floor, max, min, months, years"),
+        ("day(dx, death)", "did you mean `days`? the functions are date, days, floor, log, max, min, months, years"),
         ("days(dx)", "`days` takes 2 arguments, not 1"),
         ('date("2020-02-30")', 'for example date("2020-01-31")'),
         ("date(dx)", "`date` takes a day as text"),

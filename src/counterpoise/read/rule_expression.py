@@ -181,6 +181,8 @@ class _Compiler:
         parts = [self.compile(argument, want) for argument in node.arguments]
         if node.function == "floor":
             return parts[0].floor()
+        if node.function == "log":
+            return pl.when(parts[0] > 0).then(parts[0].log())
         least = pl.min_horizontal(parts) if node.function == "min" else pl.max_horizontal(parts)
         return pl.when(pl.all_horizontal([part.is_not_null() for part in parts])).then(least)
 

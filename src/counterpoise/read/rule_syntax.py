@@ -31,6 +31,7 @@ FUNCTIONS = {
     "months": (2, 2),
     "years": (2, 2),
     "floor": (1, 1),
+    "log": (1, 1),
     "min": (2, 20),
     "max": (2, 20),
     "date": (1, 1),
@@ -311,7 +312,7 @@ def compiled_size(node: Node) -> int:
             branches = (2 * compiled_size(condition) + compiled_size(value) for condition, value in node.branches)
             return 1 + sum(branches) + compiled_size(node.otherwise)
         case Call():
-            times = {"years": 3, "min": 2, "max": 2}.get(node.function, 1)
+            times = {"years": 3, "min": 2, "max": 2, "log": 2}.get(node.function, 1)
             return 1 + times * sum(map(compiled_size, node.arguments))
         case _:
             return 1 + sum(map(compiled_size, children(node)))

@@ -1,8 +1,8 @@
 """Rules: the small typed language in which a plan selects patients and derives columns.
 
 Unknown stays unknown: a comparison with a missing value is missing, `and` and `or` follow Kleene's
-three-valued logic, and only `is missing` always answers. A quotient by zero is missing, and so is a number
-that overflows.
+three-valued logic, and only `is missing` always answers. A quotient by zero is missing, and so are the logarithm
+of a number that is not positive and a number that overflows.
 """
 
 from collections.abc import Mapping
