@@ -80,25 +80,27 @@ def balancing_weights(
     With e the propensity score, treated and controls weigh 1/e and 1/(1-e) (ATE), 1 and e/(1-e) (ATT), (1-e)/e
     and 1 (ATC), 1-e and e (ATO). Stabilised ATE weights are multiplied by the share of patients in the arm.
     `case_weights`, of the same shape or (n,), are multiplied in, and weigh the shares: the result is then what a
-    weighted fit of that replicate takes. Probabilities of replicates that did not converge may be NaN.
+    weighted fit of that replicate takes. A replicate that has no finite weights, because its score did not
+    converge or leaves somebody no chance of the treatment received, gets NaN throughout.
 
     >>> balancing_weights([0.5, 0.25], [1, 0], estimand="ATE", stabilised=False)
     array([2.        , 1.33333333])
     >>> balancing_weights([0.5, 0.25], [1, 0], estimand="ATO")
     array([0.5 , 0.25])
 
-    Raises `InputError` where a probability is not between 0 and 1, ends excluded.
+    Raises `InputError` where a probability is not between 0 and 1, or leaves no chance of the treatment received.
 
     Source: Li, Morgan and Zaslavsky, J Am Stat Assoc 2018;113:390-400; Robins, Hernan and Brumback, Epidemiology
     2000;11:550-560, for stabilising.
     """
     score = as_floats("probability", probability)
     treated = as_binary("treatment", treatment, score.shape[-1] if score.ndim else None)
-    require(np.isnan(score) | ((score > 0) & (score < 1)), "`probability` must be between 0 and 1, ends excluded")
+    require(np.isnan(score) | ((score >= 0) & (score <= 1)), "`probability` must be between 0 and 1")
+    received = np.where(treated, score, 1.0 - score)
+    usable = np.all(received > 0, axis=-1, keepdims=True)
     if score.ndim == 1:
-        require(~np.isnan(score), "`probability` must be finite")
-    tilt = _tilt(score, estimand)
-    weights = tilt / np.where(treated, score, 1.0 - score)
+        require(received > 0, "`probability` must be finite, and must not exclude the treatment that was received")
+    weights = _tilt(score, estimand) / np.where(usable, received, np.nan)
     case = np.ones(treated.size) if case_weights is None else as_floats("case_weights", case_weights)
     if stabilised and estimand == "ATE":
         share = ((case * treated).sum(axis=-1) / case.sum(axis=-1))[..., None]

@@ -199,7 +199,8 @@ def batched_treatment_cox(
     Tied deaths take the mean weight of their tied set (Therneau's weighted Efron), as in `cox`. The score falls
     as the coefficient rises, so each replicate's root is kept between bounds and a Newton step that would leave
     them is replaced by their middle. Where all events of a replicate lie in one arm, or nobody of one arm is at
-    risk at any event, there is no finite root, and the replicate is marked as not converged.
+    risk at any event, there is no finite root, and the replicate is marked as not converged; so is one whose
+    weights hold a NaN, because its score had not converged.
 
     >>> fit = batched_treatment_cox([1, 2, 3, 4], [1, 1, 1, 1], [0, 1, 1, 0], np.ones((1, 4)))
     >>> np.exp(fit.log_hazard_ratio).round(6).tolist(), fit.converged.tolist()
@@ -210,7 +211,7 @@ def batched_treatment_cox(
     sets = risk_set(time, event)
     treated = as_binary("treatment", treatment, sets.n)
     require_both_arms(treated)
-    batch = _as_batch("weights", weights, sets.n)
+    batch, known = _as_known_batch("weights", weights, sets.n)
     if ties not in ("efron", "breslow"):
         raise InputError(f"`ties` must be efron or breslow; it is {ties!r}.")
     if not sets.event.any():
@@ -219,6 +220,7 @@ def batched_treatment_cox(
     for begin in range(0, batch.shape[0], BLOCK):
         rows = slice(begin, begin + BLOCK)
         ratio[rows] = _roots(_deaths(sets, treated, batch[rows], efron=ties == "efron"))
+    ratio[~known] = np.nan
     return BatchedHazard(ratio, np.isfinite(ratio))
 
 
@@ -282,14 +284,14 @@ def _score(deaths: _Deaths, beta: Floats) -> tuple[Floats, Floats]:
 def batched_survival(time: ArrayLike, event: ArrayLike, weights: ArrayLike, at: float) -> Floats:
     """Return the weighted Kaplan-Meier estimate (b,) at time `at` under each row of `weights` (b, n).
 
-    One arm at a time. Beyond the last observed time it is NaN, unless the curve has reached zero. A replicate
-    whose rows still at risk all weigh zero keeps the estimate that it had.
+    One arm at a time. Beyond the last observed time it is NaN, unless the curve has reached zero, and so it is for
+    a replicate whose weights hold a NaN. A replicate whose rows still at risk all weigh zero keeps its estimate.
 
     >>> batched_survival([1, 2, 3], [1, 0, 1], [[1, 1, 1], [2, 1, 1]], at=2.5).round(4)
     array([0.6667, 0.5   ])
     """
     sets = risk_set(time, event)
-    batch = _as_batch("weights", weights, sets.n)
+    batch, known = _as_known_batch("weights", weights, sets.n)
     if not np.isfinite(at):
         raise InputError(f"`at` must be finite; it is {at}.")
     early = sets.event_groups[sets.time[sets.event_groups] <= at * (1.0 + 1e-9)]
@@ -298,7 +300,8 @@ def batched_survival(time: ArrayLike, event: ArrayLike, weights: ArrayLike, at: 
     events = np.add.reduceat(ordered * sets.event[sets.order], sets.start, axis=1)[:, early]
     hazard = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
     survival = np.maximum(1.0 - hazard, 0.0).prod(axis=1)
-    return np.where(survival > 0, survival, 0.0) if at <= sets.time[-1] else np.where(survival > 0, np.nan, 0.0)
+    reached = survival <= 0.0
+    return np.where(known & (reached | (at <= sets.time[-1])), survival, np.nan)
 
 
 def _as_batch(name: str, values: ArrayLike, size: int) -> Floats:
@@ -309,3 +312,10 @@ def _as_batch(name: str, values: ArrayLike, size: int) -> Floats:
     require(np.isfinite(batch) & (batch >= 0), f"`{name}` must be finite and non-negative")
     require(batch.sum(axis=1) > 0, f"`{name}` must hold a positive weight in every replicate")
     return batch
+
+
+def _as_known_batch(name: str, values: ArrayLike, size: int) -> tuple[Floats, Bools]:
+    """Return the batch with ones in place of the replicates that hold a NaN, and which replicates hold none."""
+    batch = np.atleast_2d(as_floats(name, values))
+    known = ~np.isnan(batch).any(axis=-1, keepdims=True)
+    return _as_batch(name, np.where(known, batch, 1.0), size), known.ravel()
