@@ -28,8 +28,8 @@ def response_measured_differently(design: Design, analyses: Analyses) -> Iterabl
     if among.any():
         values["share_examined"] = float(outcome.values[among].mean())
         comparison = (
-            " The response is recorded in {share_unexamined:percent} of them and in {share_examined:percent} "
-            "of the others."
+            " The response is recorded in {share_unexamined:percent} of them and in {share_examined:percent} of "
+            "the others."
         )
     used = any(outcome.name == item.name for item in (*design.score.covariates, *design.cox.covariates))
     yield Finding(

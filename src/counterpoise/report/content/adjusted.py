@@ -58,10 +58,8 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
     notes = (
         (
             f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
-            f"log-rank "
-            f"test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is "
-            f"the "
-            "robust score test.",
+            f"log-rank test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the "
+            "curves is the robust score test.",
         ),
     )
     return Table("outcomes", "Outcomes, unadjusted, matched and weighted", (titles,), tuple(rows), notes)
@@ -85,9 +83,8 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
     )
     note = (
         "The naive columns take the weights for numbers of patients and are printed only to compare with analyses "
-        "that did "
-        "so. Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and weights "
-        "refitted in each; its P value and interval use the standard deviation of the replicates."
+        "that did so. Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score "
+        "and weights refitted in each; its P value and interval use the standard deviation of the replicates."
     )
     return Table(
         "variances", "The weighted hazard ratio under three variances", titles, tuple(rows), (numbers.parts(note),)

@@ -32,9 +32,8 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         numbers.parts(
             "The score has {score.coefficients:count} coefficients beside the intercept and was fitted to "
             "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how "
-            "differently the "
-            "arms were selected and is no measure of quality. "
-            f"Weights ({adjustments.weighting.estimand}, "
+            "differently the arms were selected and is no measure of quality. Weights "
+            f"({adjustments.weighting.estimand}, "
             f"{'stabilised' if adjustments.weighting.stabilised else 'not stabilised'}) run from "
             "{weights.minimum:number2} to {weights.maximum:number2}, with effective sample sizes of "
             "{weights.control.effective:number1} and {weights.treated.effective:number1}. Matching made "
@@ -80,9 +79,8 @@ def _balance_table(study: Study, numbers: Numbers) -> Table:
     )
     note = (
         "Percentages of flags and of levels, means of numbers. SMD: treated minus control, over the standard "
-        "deviation of "
-        f"the unadjusted sample ({balance.denominator}), the same in each column. In the matched patients an SMD has a "
-        "standard error of about {balance.matched.c1.smd:std_error}."
+        f"deviation of the unadjusted sample ({balance.denominator}), the same in each column. In the matched "
+        "patients an SMD has a standard error of about {balance.matched.c1.smd:std_error}."
     )
     return Table(
         "balance", "Covariates before and after matching and weighting", titles, tuple(rows),

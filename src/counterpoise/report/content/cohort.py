@@ -81,8 +81,7 @@ def _overlap_table(study: Study, numbers: Numbers) -> Table:
             if other != index and study.flow.overlap[index - 1, other - 1]
         ]
         cells = [
-            text("kept if" if step.kind == "keep" else "dropped if"),
-            text(step.rule),
+            text(f"{step.kind} if {step.rule}"),
             *(numbers.cell(f"{{flow.step{index}.{key}:count}}") for key in ("failing", "excluded", "remaining")),
             numbers.cell("; ".join(others)) if others else text(""),
         ]
@@ -90,10 +89,10 @@ def _overlap_table(study: Study, numbers: Numbers) -> Table:
     return Table(
         "eligibility",
         "Eligibility rules in the order of their use",
-        (head("Rule", "", "As written in the plan", "Failing", "Excluded here", "Remaining", "Overlap"),),
+        (head("Rule", "As written in the plan", "Failing", "Excluded here", "Remaining", "Overlap"),),
         tuple(rows),
         (("Failing: patients who fail the rule, whatever the order. Overlap: of those, who fail another rule too.",),),
-        ("left", "left", "left", "center", "center", "center", "left"),
+        ("left", "left", "center", "center", "center", "left"),
     )
 
 
@@ -128,8 +127,8 @@ def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple
         middle = [numbers.cell(f"{{{place}.{k}.mean:number1}} ({{{place}.{k}.sd:number1}})") for k in keys]
         spread = [
             numbers.cell(
-                f"{{{place}.{k}.median:number{digits}}} ({{{place}.{k}.minimum:number{digits}}}–"
-                f"{{{place}.{k}.maximum:number{digits}}})"
+                f"{{{place}.{k}.median:number{digits}}} "
+                f"({{{place}.{k}.minimum:number{digits}}}–{{{place}.{k}.maximum:number{digits}}})"
             )
             for k in keys
         ]
@@ -173,8 +172,8 @@ def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Paragraph(
         numbers.parts(
             "The median follow-up was {follow_up.reverse:median} months (reverse Kaplan-Meier; "
-            "{settings.confidence:percent0} CI {follow_up.reverse:median_interval}); the plain median of the observed "
-            "times was {follow_up.observed:number1} months (range {follow_up.minimum:number1} to "
+            "{settings.confidence:percent0} CI {follow_up.reverse:median_interval}); the plain median of the "
+            "observed times was {follow_up.observed:number1} months (range {follow_up.minimum:number1} to "
             "{follow_up.maximum:number1}). The patients were observed for {follow_up.person_years:number0} "
             "patient-years in all."
         )

@@ -19,8 +19,7 @@ def summary_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     text = (
         f"{{flow.included:count}} patients were analysed, {{flow.treated:count}} in the arm '{treated}' and "
         f"{{flow.control:count}} in the arm '{control}', over a median follow-up of {{follow_up.reverse:median}} "
-        f"months; "
-        f"{{{endpoint.name}.all.events:count}} events bear on {endpoint.label.lower()}. "
+        f"months; {{{endpoint.name}.all.events:count}} events bear on {endpoint.label.lower()}. "
     )
     text += _result(study, endpoint.name, "unadjusted", "Unadjusted")
     if study.analyses.adjustments:
@@ -33,8 +32,7 @@ def _result(study: Study, endpoint: str, adjustment: str, words: str) -> str:
     place = f"{endpoint}.{adjustment}"
     return (
         f"{words}, {horizon(study)} {study.design.endpoints[0].label.lower()} was {{{place}.treated.rate:percent}} "
-        f"against "
-        f"{{{place}.control.rate:percent}} (hazard ratio {{{place}.hazard_ratio:ratio}}, {CONFIDENCE} "
+        f"against {{{place}.control.rate:percent}} (hazard ratio {{{place}.hazard_ratio:ratio}}, {CONFIDENCE} "
         f"{{{place}.hazard_ratio:ratio_interval}}, {{{place}.hazard_ratio:p_value_equation}}). "
     )
 

@@ -20,10 +20,9 @@ def cox_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(1, "Cox models", "cox")
     yield Paragraph(
         (
-            "Every covariate was chosen in advance and none was dropped. Multivariable hazard ratios are conditional "
-            "on "
-            "the other covariates, so they estimate something else than the marginal hazard ratios of the weighted and "
-            "the matched comparison.",
+            "Every covariate of the plan enters, and none was dropped for its P value. Multivariable hazard ratios "
+            "are conditional on the other covariates, so they estimate something else than the marginal hazard "
+            "ratios of the weighted and the matched comparison.",
         )
     )
     for table in study.analyses.hazards:
@@ -52,9 +51,8 @@ def _cox_table(table: HazardTable, numbers: Numbers) -> Table:
     )  # fmt: skip
     place = f"{name}.multivariable"
     note = (
-        f"Multivariable model: {{{place}.n:count}} patients, {{{place}.events:count}} events. P values are Wald's; "
-        f"in the "
-        "row of a category, of all its levels together. Numbers are per unit."
+        f"Multivariable model: {{{place}.n:count}} patients, {{{place}.events:count}} events. P values are Wald's; in "
+        "the row of a category, of all its levels together. Numbers are per unit."
     )
     if f"{place}.proportional" in numbers:
         note += f" Global test of proportional hazards: {{{place}.proportional:p_equation}}."

@@ -57,10 +57,9 @@ def _sentence(words: str) -> str:
 def _descriptions(study: Study) -> str:
     return (
         "Categories were compared by Pearson's chi-squared test without continuity correction, or by Fisher's exact "
-        "test "
-        "where an expected count was below five; numbers by Welch's analysis of variance, which does not assume equal "
-        "variances. Missing values were counted and left out of the tests. Shares of patients with events have Wilson "
-        "intervals. Tests are two-sided; no correction was made for their number unless said otherwise."
+        "test where an expected count was below five; numbers by Welch's analysis of variance, which does not assume "
+        "equal variances. Missing values were counted and left out of the tests. Shares of patients with events have "
+        "Wilson intervals. Tests are two-sided; no correction was made for their number unless said otherwise."
     )
 
 
@@ -68,17 +67,13 @@ def _survival(study: Study) -> str:
     curves, cox = study.plan.curves, study.plan.cox
     return (
         f"Survival was estimated by Kaplan-Meier with {curves.interval} intervals at the "
-        f"{{settings.confidence:percent0}} "
-        f"level (Greenwood's variance), quoted at {horizon(study, before_noun=False)}, and compared by the log-rank "
-        f"test, "
-        "pairwise tests between several groups being adjusted by Holm's method. Medians have Brookmeyer-Crowley "
-        "intervals; follow-up was measured by the reverse Kaplan-Meier method. Months are days divided by "
-        "{settings.days_per_month:number4}. "
-        f"Cox models used {TIES[cox.ties]}; the covariates were chosen in advance and none was selected by its P "
-        f"value. "
+        "{settings.confidence:percent0} level (Greenwood's variance), quoted at "
+        f"{horizon(study, before_noun=False)}, and compared by the log-rank test, pairwise tests between several "
+        "groups being adjusted by Holm's method. Medians have Brookmeyer-Crowley intervals; follow-up was measured "
+        "by the reverse Kaplan-Meier method. Months are days divided by {settings.days_per_month:number4}. Cox "
+        f"models used {TIES[cox.ties]}; the covariates are those of the plan, and none was selected by its P value. "
         "Proportional hazards were tested by the score test of Grambsch and Therneau with the Kaplan-Meier transform "
-        "of "
-        "time."
+        "of time."
     )
 
 
@@ -89,26 +84,23 @@ def _adjustment(study: Study) -> str:
     names = ", ".join(item.label for item in study.design.score.covariates)
     weighting, matching = adjustments.weighting, adjustments.matching
     text = (
-        f"The propensity score is a logistic regression of {study.design.treatment.label} on {names}, all measured "
-        f"before "
-        f"the treatment was chosen. Weights estimate {ESTIMANDS[weighting.estimand]} and are "
+        f"The propensity score is a logistic regression of {study.design.treatment.label} on {names}. Weights "
+        f"estimate {ESTIMANDS[weighting.estimand]} and are "
         f"{'stabilised' if weighting.stabilised else 'not stabilised'}. The weighted hazard ratio is that of a Cox "
-        f"model "
-        "with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score residuals "
-        "at tied "
-        "times, which takes the weights as known and is conservative for that reason. "
+        "model with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score "
+        "residuals at tied times, which takes the weights as known"
+        f"{' and is conservative for that reason' if weighting.estimand == 'ATE' else ''}. "
     )
     if study.analyses.bootstrap:
         text += (
-            "Beside it stands a bootstrap of {settings.bootstrap_replicates:count} replicates with exponential weights "
-            "(fractional random weights, seed {settings.bootstrap_seed:number0}), each refitting the score, the "
-            "weights "
-            "and the Cox model. "
+            "Beside it stands a bootstrap of {settings.bootstrap_replicates:count} replicates with exponential "
+            "weights (fractional random weights, seed {settings.bootstrap_seed:number0}), each refitting the "
+            "score, the weights and the Cox model. "
         )
     text += (
-        "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of the "
-        "weighted Cox model. Matching was one to one, nearest neighbour without replacement on the logit of the score, "
-        f"{MATCH_ORDER[matching.order]}"
+        "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of "
+        "the weighted Cox model. Matching was one to one, nearest neighbour without replacement on the logit of the "
+        f"score, {MATCH_ORDER[matching.order]}"
     )
     if study.plan.balance and study.plan.balance.matching.caliper is not None:
         text += (
@@ -118,10 +110,9 @@ def _adjustment(study: Study) -> str:
         )
     return text + (
         "; equal scores were separated by the distance of the covariates, then by a hash of the identifier, so that "
-        "the "
-        "order of the rows plays no part. Matched patients were compared by a Cox model with a variance clustered by "
-        "pair. "
-        "Balance was judged by standardised differences, whose denominator is that of the unadjusted sample throughout."
+        "the order of the rows plays no part. Matched patients were compared by a Cox model with a variance "
+        "clustered by pair. Balance was judged by standardised differences, whose denominator is that of the "
+        "unadjusted sample throughout."
     )
 
 
@@ -129,8 +120,8 @@ def _subgroups(study: Study) -> str:
     if study.analyses.subgroups is None:
         return ""
     return (
-        "Subgroup effects were estimated in the weighted cohort with the weights of the whole cohort, and differences "
-        "between subgroups tested by robust Wald tests of the products of treatment and level."
+        "Subgroup effects were estimated in the weighted cohort with the weights of the whole cohort, and "
+        "differences between subgroups tested by robust Wald tests of the products of treatment and level."
     )
 
 

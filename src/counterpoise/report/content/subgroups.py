@@ -72,8 +72,7 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Figure("forest", caption, f"Forest plot of {subgroups.endpoint.short} by subgroup.", drawing)
     note = (
         "Weights of the whole cohort, robust variance. P of interaction: robust Wald test of the products of "
-        "treatment and "
-        "level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
+        "treatment and level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
         "{settings.subgroup_events_per_arm:count} in an arm."
     )
     titles = head(
