@@ -6,7 +6,7 @@ from math import isfinite, log
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from counterpoise.report.figures.records import ForestFigure, ForestRow
 from counterpoise.report.figures.style import (
@@ -18,6 +18,8 @@ from counterpoise.report.figures.style import (
     SMALL,
     STRIPE,
     Sheet,
+    balance,
+    round_ticks,
     text_width,
     wrap,
 )
@@ -54,7 +56,7 @@ def draw_forest(record: ForestFigure) -> Figure:
     labels = [_label(row, columns) for row in record.rows]
     heights = [_ROW + PITCH * (len(lines) - 1) for lines in labels]
     head = _ROW + PITCH * (max(title.count("\n") for title in record.column_titles))
-    foot = 8.0 + (4.2 if record.favours_left or record.favours_right else 0)
+    foot = _foot_height(record, columns)
     top = _EDGE + head
     sheet = Sheet.of(columns.width, top + sum(heights) + foot + _EDGE)
     _head(sheet, record, columns, top)
@@ -132,7 +134,7 @@ def _known(value: float | None) -> bool:
 
 
 def _limits(record: ForestFigure) -> tuple[float, float]:
-    """Return the axis: it holds every estimate, and intervals up to 8-fold beyond no effect (log scale)."""
+    """Return the axis: on a log scale estimates up to 12-fold and intervals up to 8-fold from no effect."""
     if record.limits is not None:
         return record.limits
     estimates = [row.estimate for row in record.rows if row.estimate is not None and isfinite(row.estimate)]
@@ -142,6 +144,7 @@ def _limits(record: ForestFigure) -> tuple[float, float]:
         margin = 0.05 * (high - low) or 1.0
         return low - margin, high + margin
     positive = [value for value in estimates if value > 0] or [1.0]
+    positive = [min(max(value, 1 / 12), 12.0) for value in positive]
     low = min(*positive, max(min([*ends, 0.5]), 0.125), 0.5)
     high = max(*positive, min(max([*ends, 2.0]), 8.0), 2.0)
     return low / 1.25, high * 1.25
@@ -154,7 +157,7 @@ def _ticks(record: ForestFigure, low: float, high: float) -> list[float]:
         if len(inside) > 6:
             inside = [value for value in inside if value in (0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0)]
         return inside
-    return [float(value) for value in MaxNLocator(5).tick_values(low, high) if low <= value <= high]
+    return round_ticks(low, high, 5)
 
 
 def _plot(axes: Axes, record: ForestFigure, middles: list[float], height: float) -> None:
@@ -202,15 +205,36 @@ def _mark(axes: Axes, row: ForestRow, middle: float, heaviest: float) -> None:
         axes.plot(estimate, middle, marker="s", color=COLOURS[0], markersize=side, markeredgewidth=0, zorder=4)
 
 
-def _foot(sheet: Sheet, record: ForestFigure, columns: _Columns, y: float) -> None:
-    """Write which side of no effect favours whom, and the label of the axis."""
+def _reference(record: ForestFigure, columns: _Columns) -> float:
+    """Return where the line of no effect stands, in millimetres."""
     low, high = _limits(record)
     share = log(1 / low) / log(high / low) if record.log else -low / (high - low)
-    reference = columns.plot_left + share * columns.plot_width
-    baseline = y + 7.4
-    if record.favours_left or record.favours_right:
-        left, right = f"← {record.favours_left}", f"{record.favours_right} →"
-        sheet.text(reference - 1.5, baseline, left, ha="right", fontsize=SMALL)
-        sheet.text(reference + 1.5, baseline, right, fontsize=SMALL)
-        baseline += 4.2
-    sheet.text(columns.plot_left + columns.plot_width / 2, baseline, record.x_label, ha="center")
+    return columns.plot_left + share * columns.plot_width
+
+
+def _sides(record: ForestFigure, columns: _Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the lines that say whom each side favours, as wide as the sheet allows."""
+    reference = _reference(record, columns)
+    left = wrap(f"← {record.favours_left}", reference - 2.5, SMALL) if record.favours_left else ()
+    right = wrap(f"{record.favours_right} →", columns.width - reference - 2.5, SMALL) if record.favours_right else ()
+    return left, right
+
+
+def _x_label(record: ForestFigure, columns: _Columns) -> tuple[str, ...]:
+    return balance(record.x_label, max(columns.plot_width, 60.0))
+
+
+def _foot_height(record: ForestFigure, columns: _Columns) -> float:
+    sides = max(len(lines) for lines in _sides(record, columns))
+    return 4.6 + PITCH * len(_x_label(record, columns)) + (PITCH * sides + 0.8 if sides else 0.0)
+
+
+def _foot(sheet: Sheet, record: ForestFigure, columns: _Columns, y: float) -> None:
+    """Write which side of no effect favours whom, and the label of the axis."""
+    reference, baseline = _reference(record, columns), y + 7.4
+    left, right = _sides(record, columns)
+    sheet.lines(reference - 1.5, baseline, left, ha="right", fontsize=SMALL)
+    sheet.lines(reference + 1.5, baseline, right, fontsize=SMALL)
+    if left or right:
+        baseline += PITCH * max(len(left), len(right)) + 0.8
+    sheet.centred(columns.plot_left + columns.plot_width / 2, baseline, _x_label(record, columns))

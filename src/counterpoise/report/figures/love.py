@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from counterpoise.kernels.arrays import Floats
 from counterpoise.report.figures.records import LoveFigure
 from counterpoise.report.figures.style import (
     COLOURS,
@@ -13,9 +12,12 @@ from counterpoise.report.figures.style import (
     GREY,
     MARKERS,
     MIDDLE,
+    PITCH,
     STRIPE,
     Sheet,
-    key_places,
+    balance,
+    keys,
+    round_ticks,
     text_width,
     wrap,
 )
@@ -41,7 +43,8 @@ def draw_love(record: LoveFigure) -> Figure:
     heights = np.array([_ROW + 3.1 * (len(text) - 1) for text in lines])
     height = float(heights.sum())
     legend = _legend_height(record, width - left)
-    sheet = Sheet.of(width, legend + height + 9.5)
+    x_label = balance(record.x_label, width - left - 3)
+    sheet = Sheet.of(width, legend + height + 9.5 + PITCH * (len(x_label) - 1))
     tops = legend + np.concatenate(([0.0], heights.cumsum()[:-1]))
     for top, text, (_, index, indent) in zip(tops, lines, rows, strict=True):
         sheet.lines(
@@ -54,19 +57,14 @@ def draw_love(record: LoveFigure) -> Figure:
     }
     _points(sheet, record, middles, (left, legend, width - left - 3, height))
     _legend(sheet, record, left)
-    sheet.text(left + (width - left - 3) / 2, legend + height + 7.4, record.x_label, ha="center")
+    sheet.lines(left + (width - left - 3) / 2, legend + height + 7.4, x_label, ha="center")
     return sheet.figure
-
-
-def _order(values: Floats) -> Floats:
-    """Return unadjusted values for sorting; NaN comes last."""
-    return np.where(np.isnan(values), -1.0, values)
 
 
 def _rows(record: LoveFigure) -> list[tuple[str, int | None, int]]:
     """Return (label, index of the covariate or None for a heading, indent) from top to bottom."""
-    first = _order(record.series[0].values) if record.series else np.zeros(len(record.names))
-    order = [int(index) for index in np.argsort(-first, kind="stable")]
+    first = record.series[0].values
+    order = np.argsort(-np.where(np.isnan(first), -1.0, first), kind="stable").tolist()  # NaN comes last
     if record.groups is None:
         return [(record.names[index], index, 0) for index in order]
     rows: list[tuple[str, int | None, int]] = []
@@ -90,6 +88,8 @@ def _points(
     axes.set_xlim(0, max(1.06 * largest, 2.2 * record.threshold))
     axes.set_ylim(place[3], 0)
     axes.set_yticks([])
+    ticks = round_ticks(*axes.get_xlim(), 6)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.hlines(list(middles.values()), 0, axes.get_xlim()[1], color=STRIPE, linewidth=0.8, zorder=1)
     axes.axvline(record.threshold, color=GREY, linewidth=0.7, linestyle=(0, (4, 2)), zorder=2)
     at = np.array(list(middles.values()))
@@ -99,15 +99,14 @@ def _points(
 
 
 def _legend_height(record: LoveFigure, width: float) -> float:
-    places = key_places([series.label for series in record.series], width, 2.0)
-    return max((y for _, y in places), default=0.0) + 6.0
+    return max((key.foot for key in keys([series.label for series in record.series], width, 2.0)), default=2.0) + 1.8
 
 
 def _legend(sheet: Sheet, record: LoveFigure, left: float) -> None:
     labels = [series.label for series in record.series]
-    for number, (x, y) in enumerate(key_places(labels, sheet.width - left, 2.0)):
-        sheet.rule((left + x + 1.0,), (y + 2.7,), linestyle="none", **_marker(number))
-        sheet.text(left + x + 3.5, y + 3.6, labels[number])
+    for number, key in enumerate(keys(labels, sheet.width - left, 2.0)):
+        sheet.rule((left + key.x + 1.0,), (key.y + 2.7,), linestyle="none", **_marker(number))
+        sheet.lines(left + key.x + 3.5, key.y + 3.6, key.lines)
 
 
 def _marker(number: int) -> dict[str, Any]:

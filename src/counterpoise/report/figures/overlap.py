@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from counterpoise.kernels.arrays import Floats
 from counterpoise.report.figures.records import OverlapArm, OverlapFigure
-from counterpoise.report.figures.style import COLOURS, INK, PITCH, SINGLE, Sheet, key_places, text_width, wrap
+from counterpoise.report.figures.style import COLOURS, INK, PITCH, SINGLE, Key, Sheet, balance, keys, text_width, wrap
 
 _LEFT, _RIGHT, _FOOT = 12.5, 3.0, 9.5  # mm around the axes
 _HEIGHT = 56.0  # mm
 _WIDTH = SINGLE - _LEFT - _RIGHT
 _SAMPLE = 5.0  # mm of a legend key
+_RUG = 500  # patients; the ticks of more would run together
 _COLOURS = (COLOURS[1], COLOURS[0])  # the control arm, below, has the first colour in every figure
 
 
@@ -22,10 +23,11 @@ def draw_overlap(record: OverlapFigure) -> Figure:
     Bars are shares of patients, outlines shares of their weights, ticks single patients. Each arm is named
     on the side where its bars are lower.
     """
-    keys = _keys(record)
-    legend = (max(y for _, y in key_places(keys, _WIDTH, _SAMPLE)) + 6.0) if keys else 2.0
-    sheet = Sheet.of(SINGLE, legend + _HEIGHT + _FOOT)
-    axes = sheet.axes(_LEFT, legend, _WIDTH, _HEIGHT)
+    legend = max((key.foot + 1.8 for key in _keys(record)), default=2.0)
+    x_label, y_label = balance(record.x_label, _WIDTH), balance(record.y_label, _HEIGHT)
+    left = _LEFT + PITCH * (len(y_label) - 1)
+    sheet = Sheet.of(left + _WIDTH + _RIGHT, legend + _HEIGHT + _FOOT + PITCH * (len(x_label) - 1))
+    axes = sheet.axes(left, legend, _WIDTH, _HEIGHT)
     edges = np.linspace(0, 1, record.bins + 1)
     arms = (record.above, record.below)
     lines = [(*wrap(arm.label, 0.6 * _WIDTH, bold=True), *arm.details) for arm in arms]
@@ -35,18 +37,19 @@ def draw_overlap(record: OverlapFigure) -> Figure:
         _arm(axes, record, arm, side * bar, colour)
     _scale(axes, top)
     for side, bar, text, arm, colour in zip((1, -1), bars, lines, arms, _COLOURS, strict=True):
-        _name(sheet, text, len(text) - len(arm.details), _is_left(bar, text), side, legend, colour)
-    sheet.text(4.0, legend + _HEIGHT / 2, record.y_label, rotation=90, ha="center", va="center")
-    sheet.text(_LEFT + _WIDTH / 2, legend + _HEIGHT + 7.4, record.x_label, ha="center")
-    _legend(sheet, keys)
+        _name(sheet, (left, legend), text, len(arm.details), _is_left(bar, text), side, colour)
+    for index, line in enumerate(y_label):
+        sheet.text(4.0 + PITCH * index, legend + _HEIGHT / 2, line, rotation=90, ha="center", va="center")
+    sheet.lines(left + _WIDTH / 2, legend + _HEIGHT + 7.4, x_label, ha="center")
+    _legend(sheet, record, left)
     return sheet.figure
 
 
-def _keys(record: OverlapFigure) -> list[str]:
+def _keys(record: OverlapFigure) -> tuple[Key, ...]:
     """Return the legend, which is needed only where there are weights to tell from no weights."""
     if record.above.weights is None and record.below.weights is None:
-        return []
-    return [record.unweighted_label, record.weighted_label]
+        return ()
+    return keys((record.unweighted_label, record.weighted_label), _WIDTH, _SAMPLE)
 
 
 def _percent(score: Floats, weights: Floats | None, edges: Floats) -> Floats:
@@ -92,14 +95,14 @@ def _arm(axes: Axes, record: OverlapFigure, arm: OverlapArm, bars: Floats, colou
     )
     if arm.weights is not None:
         axes.stairs(bars[1], edges, color=colour, linewidth=1.1, zorder=4)
-    if record.rug:
+    if record.rug and arm.score.size <= _RUG:
         upward = bool(bars[0].sum() >= 0)
         ends = (0.985, 1.0) if upward else (0.0, 0.015)
         axes.vlines(arm.score, *ends, color=colour, linewidth=0.4, transform=axes.get_xaxis_transform(), zorder=2)
 
 
 def _scale(axes: Axes, top: float) -> None:
-    step = next((step for step in (1, 2, 5, 10, 20) if top / step <= 4.5), 25)
+    step = next((step for step in (1, 2, 5, 10, 20, 50) if top / step <= 4.5), 100)
     ticks = [tick for tick in range(-100, 101, step) if abs(tick) <= top]
     axes.set_xlim(0, 1)
     axes.set_ylim(-top, top)
@@ -109,17 +112,25 @@ def _scale(axes: Axes, top: float) -> None:
 
 
 def _name(
-    sheet: Sheet, lines: tuple[str, ...], bold: int, is_left: bool, side: int, legend: float, colour: str
+    sheet: Sheet,
+    corner: tuple[float, float],
+    lines: tuple[str, ...],
+    details: int,
+    is_left: bool,
+    side: int,
+    colour: str,
 ) -> None:
-    x = _LEFT + 2.0 if is_left else _LEFT + _WIDTH - 1.0
-    y = legend + 4.4 if side > 0 else legend + _HEIGHT - 2.4 - PITCH * (len(lines) - 1)
+    """Write the name of an arm in bold and its details below it, in a corner of the axes."""
+    x, y = corner
+    x += 2.0 if is_left else _WIDTH - 1.0
+    y += 4.4 if side > 0 else _HEIGHT - 2.4 - PITCH * (len(lines) - 1)
     for row, line in enumerate(lines):
-        weight = "bold" if row < bold else "normal"
+        weight = "bold" if row < len(lines) - details else "normal"
         sheet.text(x, y + row * PITCH, line, color=colour, fontweight=weight, ha="left" if is_left else "right")
 
 
-def _legend(sheet: Sheet, keys: list[str]) -> None:
-    for number, (x, y) in enumerate(key_places(keys, _WIDTH, _SAMPLE)):
+def _legend(sheet: Sheet, record: OverlapFigure, left: float) -> None:
+    for number, key in enumerate(_keys(record)):
         style = {"facecolor": "#c3c8ce"} if number == 0 else {"edgecolor": INK, "linewidth": 1.1}
-        sheet.box(_LEFT + x, y + 1.6, _SAMPLE, 2.0, **style)
-        sheet.text(_LEFT + x + _SAMPLE + 1.5, y + 3.6, keys[number])
+        sheet.box(left + key.x, key.y + 1.6, _SAMPLE, 2.0, **style)
+        sheet.lines(left + key.x + _SAMPLE + 1.5, key.y + 3.6, key.lines)

@@ -179,6 +179,9 @@ class LoveFigure:
     x_label: str = "Absolute standardised mean difference"
 
     def __post_init__(self) -> None:
+        if not self.names or not 1 <= len(self.series) <= 6:
+            found = f"{len(self.names)} and {len(self.series)}"
+            raise InputError(f"`names` must hold at least 1 name and `series` 1 to 6 series; they hold {found}.")
         for series in self.series:
             _same_length(f"`values` of {series.label!r}", len(self.names), series.values.size)
         if self.groups is not None:
@@ -260,6 +263,10 @@ class ToxicityFigure:
     x_label: str = "Patients (%)"
 
     def __post_init__(self) -> None:
+        if not 1 <= len(self.grades) <= 5:
+            raise InputError(f"`grades` must hold 1 to 5 grades; it holds {len(self.grades)}.")
+        if not self.panels:
+            raise InputError("`panels` must hold at least 1 panel; it holds 0.")
         for panel in self.panels:
             for organ in panel.organs:
                 for bar in organ.bars:

@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D, Transform
 
 SINGLE, MIDDLE, DOUBLE = 85.0, 120.0, 175.0  # widths of journal columns, mm
@@ -49,7 +50,6 @@ _RC: dict[str, Any] = {
     "text.parse_math": False,
     "text.color": INK,
     "text.hinting": "none",
-    "text.hinting_factor": 1,
     "font.size": BODY,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -145,27 +145,25 @@ def _text_width(text: str, size: float, bold: bool, families: tuple[str, ...]) -
 def wrap(text: str, width: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:
     """Break text into lines of at most `width` millimetres, between words, or inside a word that is longer.
 
-    "P = .04" and "n = 79" are never torn apart.
+    "P = .04" and "n = 79" are never torn apart, nor what a no-break space joins.
 
     >>> wrap("Clinically metastatic internal mammary node", 40)
     ('Clinically metastatic internal', 'mammary node')
     """
-    lines: list[str] = []
-    line = ""
-    for word in re.sub(r" ([=<>≤≥]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text.strip()).split(" "):
-        longer = f"{line} {word}" if line else word
+    joined = re.sub(r" ([=<>≤≥]) ", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text.strip())
+    lines = [""]
+    for word in re.split(" +", joined):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
         if text_width(longer, size, bold=bold) <= width:
-            line = longer
+            lines[-1] = longer
             continue
-        if line:
-            lines.append(line)
-        line = ""
+        lines.append("")
         for letter in word:
-            if line and text_width(line + letter, size, bold=bold) > width:
-                lines.append(line)
-                line = ""
-            line += letter
-    return (*lines, line) if line or not lines else tuple(lines)
+            if lines[-1] and text_width(lines[-1] + letter, size, bold=bold) > width:
+                lines.append("")
+            lines[-1] += letter
+    found = tuple(line.replace("\N{NO-BREAK SPACE}", " ") for line in lines if line)
+    return found or ("",)
 
 
 def balance(text: str, width: float, size: float = BODY) -> tuple[str, ...]:
@@ -179,20 +177,45 @@ def balance(text: str, width: float, size: float = BODY) -> tuple[str, ...]:
     return lines
 
 
-def key_places(labels: Sequence[str], width: float, sample: float) -> tuple[tuple[float, float], ...]:
-    """Return where each key of a legend starts, (x, y) in millimetres, filling rows of that width.
+def round_ticks(low: float, high: float, count: int) -> list[float]:
+    """Return about `count` round numbers between low and high.
 
-    Each key is a sample of `sample` millimetres, a gap of 1.5 and the label.
+    >>> round_ticks(0, 0.57, 6)
+    [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     """
-    places: list[tuple[float, float]] = []
+    ticks = MaxNLocator(count, steps=[1, 2, 5, 10]).tick_values(low, high)
+    return [round(float(tick), 10) for tick in ticks if low <= tick <= high]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An entry of a legend: where it starts, in millimetres, and the lines of its label."""
+
+    x: float
+    y: float
+    lines: tuple[str, ...]
+
+    @property
+    def foot(self) -> float:
+        """The lower edge of its last line."""
+        return self.y + PITCH * len(self.lines) + 0.4
+
+
+def keys(labels: Sequence[str], width: float, sample: float) -> tuple[Key, ...]:
+    """Return the entries of a legend that fills rows of that width.
+
+    Each is a sample of `sample` millimetres, a gap of 1.5 and its label, wrapped where it is wider than a row.
+    """
+    found: list[Key] = []
     x = y = 0.0
     for label in labels:
-        needed = sample + 1.5 + text_width(label)
+        lines = wrap(label, width - sample - 1.5)
+        needed = sample + 1.5 + max(text_width(line) for line in lines)
         if x > 0 and x + needed > width:
-            x, y = 0.0, y + PITCH + 0.4
-        places.append((x, y))
+            x, y = 0.0, max(key.foot for key in found)
+        found.append(Key(x, y, lines))
         x += needed + 5.0
-    return tuple(places)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +243,12 @@ class Sheet:
         """Write several lines of text, the first with its baseline at y."""
         for index, line in enumerate(lines):
             self.text(x, y + index * pitch, line, **style)
+
+    def centred(self, x: float, y: float, lines: Sequence[str], **style: Style) -> None:
+        """Write lines around the middle x, moved inwards where they would leave the sheet."""
+        half = max((text_width(line) for line in lines), default=0.0) / 2
+        inside = min(max(x, half + 0.5), max(self.width - half - 0.5, half + 0.5))
+        self.lines(inside, y, lines, ha="center", **style)
 
     def rule(self, x: Sequence[float], y: Sequence[float], **style: Style) -> None:
         """Draw a line through the points."""

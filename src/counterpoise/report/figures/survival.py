@@ -23,7 +23,7 @@ from counterpoise.report.figures.style import (
     TITLE,
     Sheet,
     balance,
-    key_places,
+    keys,
     text_width,
     wrap,
 )
@@ -37,6 +37,7 @@ _TITLE_PITCH = 3.8
 _BELOW = 11.5  # mm from the axis to the baseline of the at-risk title
 _TALLEST = 72.0  # mm, highest axes
 _LINE = 1.2  # points, width of a curve
+_HAIRS = 5000  # corners and censoring marks that an axis can show apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +75,19 @@ def draw_survival(record: SurvivalFigure) -> Figure:
     or else above the axes; so does the legend, which stands above all panels when they show the same arms.
     """
     layout = _lay_out(record)
-    shared = _shared_labels(record)
-    places = key_places(shared, layout.columns * layout.width, SAMPLE)
-    legend = max((y for _, y in places), default=-5.0) + 5.0
-    panels = _arrange(record, layout, legend=not shared)
+    width = layout.columns * layout.width + (layout.columns - 1) * _GUTTER
+    panels, labels = _arrange(record, layout)
+    legend_keys = keys(labels, width - 2 * _EDGE, SAMPLE)
+    legend = max((key.foot + 1.2 for key in legend_keys), default=0.0)
     rows = [panels[start : start + layout.columns] for start in range(0, len(panels), layout.columns)]
     tops = [max(panel.top() for panel in row) for row in rows]
     heights = [
         top + layout.axis_height + max(_below(placed.panel, layout) for placed in row)
         for top, row in zip(tops, rows, strict=True)
     ]
-    width = layout.columns * layout.width + (layout.columns - 1) * _GUTTER
     sheet = Sheet.of(width, legend + sum(heights) + _BETWEEN_ROWS * (len(rows) - 1))
-    for arm, (x, y) in enumerate(places):
-        _key(sheet, _EDGE + x, y + 3.6, shared[arm], arm)
+    for arm, key in enumerate(legend_keys):
+        _key(sheet, _EDGE + key.x, key.y + 3.6, key.lines, arm)
     letters = iter("ABCD" if len(panels) > 1 else [""])
     y = legend
     for row, top, height in zip(rows, tops, heights, strict=True):
@@ -100,10 +100,10 @@ def draw_survival(record: SurvivalFigure) -> Figure:
 
 
 def _shared_labels(record: SurvivalFigure) -> tuple[str, ...]:
-    """Return the arms when several panels show the same ones, and else nothing."""
+    """Return the arms if there are several and all panels show the same ones, and else nothing."""
     labels = {tuple(curve.label for curve in panel.curves) for panel in record.panels}
     first = next(iter(labels))
-    return first if len(record.panels) > 1 and len(labels) == 1 and len(first) > 1 else ()
+    return first if len(labels) == 1 and len(first) > 1 else ()
 
 
 def _lay_out(record: SurvivalFigure) -> _Layout:
@@ -143,19 +143,22 @@ def _share(panel: SurvivalPanel, time: Floats) -> Floats:
     return (time - panel.ticks[0]) / (panel.ticks[-1] - panel.ticks[0])
 
 
-def _arrange(record: SurvivalFigure, layout: _Layout, *, legend: bool) -> list[_Placed]:
-    """Find places for legend and annotation, in small type if that brings those of all panels inside."""
+def _arrange(record: SurvivalFigure, layout: _Layout) -> tuple[list[_Placed], tuple[str, ...]]:
+    """Return the panels with their texts in place, and the arms of a legend that stands above all of them.
+
+    One panel has its legend among the curves if there is room. Type is small if that brings all texts inside.
+    """
+    shared = _shared_labels(record)
     panels: list[_Placed] = []
-    for size in (BODY, SMALL):
+    for legend, size in product((False,) if shared and len(record.panels) > 1 else (True, False), (BODY, SMALL)):
         panels = [
-            _find_places(
-                panel, _title_lines(record, panel, layout), layout, _blocks(panel, layout, size, legend=legend)
-            )
+            _find_places(panel, _title_lines(record, panel, layout), layout, blocks)
             for panel in record.panels
+            for blocks in (_blocks(panel, layout, size, legend=legend or not shared),)
         ]
         if not any(placed.above for placed in panels):
-            break
-    return panels
+            return panels, () if legend else shared
+    return panels, shared
 
 
 def _title_lines(record: SurvivalFigure, panel: SurvivalPanel, layout: _Layout) -> tuple[str, ...]:
@@ -188,14 +191,19 @@ def _blocks(panel: SurvivalPanel, layout: _Layout, size: float, *, legend: bool)
 
 
 def _steps(curve: SurvivalLine, end: float, values: Floats) -> tuple[Floats, Floats]:
-    """Return the corners' times and values, starting from 1 at time 0 and cut at `end`."""
+    """Return the corners' times and values, starting from 1 at time 0 and cut at `end`.
+
+    Of the corners nearer than a hair's breadth the last one stays: millions of patients make no larger figure.
+    """
     inside = (curve.time > 0) & (curve.time <= end)
     at_zero = values[curve.time <= 0]
     time = np.concatenate(([0.0], curve.time[inside]))
     value = np.concatenate(([at_zero[-1] if at_zero.size else 1.0], values[inside]))
     if curve.time.size and curve.time.max() > end:
         time, value = np.append(time, end), np.append(value, value[-1])
-    return time, value
+    is_last = np.append(np.diff(np.floor(time / end * _HAIRS)) > 0, True)
+    is_last[0] = True
+    return time[is_last], value[is_last]
 
 
 def _shows_bands(panel: SurvivalPanel) -> bool:
@@ -220,7 +228,16 @@ def _obstacles(panel: SurvivalPanel, layout: _Layout, *, bands: bool) -> Floats:
 def _below(panel: SurvivalPanel, layout: _Layout) -> float:
     """Return the millimetres that tick labels, x label and numbers at risk take below the axes."""
     rows = sum(1 if layout.label_beside else 1 + len(_label_lines(curve, layout)) for curve in panel.curves)
+    rows += len(_x_label(panel, layout)) - 1 + len(_at_risk_title(panel, layout)) - 1
     return _BELOW + PITCH * rows + 1.5
+
+
+def _x_label(panel: SurvivalPanel, layout: _Layout) -> tuple[str, ...]:
+    return balance(panel.x_label, layout.axis_width)
+
+
+def _at_risk_title(panel: SurvivalPanel, layout: _Layout) -> tuple[str, ...]:
+    return wrap(panel.at_risk_title, layout.width - 2 * _EDGE, layout.at_risk_size)
 
 
 def _label_lines(curve: SurvivalLine, layout: _Layout) -> tuple[str, ...]:
@@ -233,11 +250,11 @@ def _title(sheet: Sheet, title: tuple[str, ...], x: float, y: float, letter: str
     sheet.lines(x + (5.0 if letter else 0.0), y, title, _TITLE_PITCH, fontsize=TITLE)
 
 
-def _key(sheet: Sheet, x: float, baseline: float, label: str, arm: int, size: float = BODY) -> None:
+def _key(sheet: Sheet, x: float, baseline: float, lines: tuple[str, ...], arm: int, size: float = BODY) -> None:
     """Write the name of an arm after a piece of its line."""
     level = (baseline - 0.9, baseline - 0.9)
     sheet.rule((x, x + SAMPLE), level, color=COLOURS[arm], linestyle=DASHES[arm], linewidth=_LINE)
-    sheet.text(x + SAMPLE + 1.5, baseline, label, fontsize=size)
+    sheet.lines(x + SAMPLE + 1.5, baseline, lines, fontsize=size)
 
 
 def _panel(sheet: Sheet, placed: _Placed, layout: _Layout, x: float, y: float) -> None:
@@ -248,20 +265,21 @@ def _panel(sheet: Sheet, placed: _Placed, layout: _Layout, x: float, y: float) -
     for index, line in enumerate(lines):
         at = left - _Y_LABEL - PITCH * (len(lines) - 1 - index)
         sheet.text(at, y + layout.axis_height / 2, line, rotation=90, ha="center", va="center")
-    sheet.text(left + layout.axis_width / 2, foot + 7.2, panel.x_label, ha="center")
+    x_label = _x_label(panel, layout)
+    sheet.lines(left + layout.axis_width / 2, foot + 7.2, x_label, ha="center")
     top = y - sum(block.height + 0.8 for block in placed.above) - 0.8
     for block in placed.above:
         _write(sheet, block, left, top)
         top += block.height + 0.8
     for block, at in placed.inside:
         _write(sheet, block, left + at[0], foot - at[3])
-    _at_risk(sheet, panel, layout, x, foot + _BELOW)
+    _at_risk(sheet, panel, layout, x, foot + _BELOW + PITCH * (len(x_label) - 1))
 
 
 def _write(sheet: Sheet, block: Block, x: float, y: float) -> None:
     for line, baseline in zip(block.lines, block.baselines(), strict=True):
         if line.arm is not None:
-            _key(sheet, x, y + baseline, line.text, line.arm, block.size)
+            _key(sheet, x, y + baseline, (line.text,), line.arm, block.size)
         else:
             sheet.text(x + block.left(line), y + baseline, line.text, fontsize=block.size)
 
@@ -278,6 +296,7 @@ def _curves(axes: Axes, panel: SurvivalPanel) -> None:
             time, 100 * survival, where="post", color=colour, linestyle=dashes, linewidth=_LINE, clip_on=clip, zorder=3
         )
         censored = curve.censor_times[curve.censor_times <= end]
+        censored = censored[np.unique(np.floor(censored / end * _HAIRS), return_index=True)[1]]
         height = 100 * survival[np.maximum(np.searchsorted(time, censored, side="right") - 1, 0)]
         axes.plot(
             censored, height, linestyle="none", marker="|", markersize=4.0, markeredgewidth=0.7, color=colour,
@@ -291,7 +310,9 @@ def _curves(axes: Axes, panel: SurvivalPanel) -> None:
 
 def _at_risk(sheet: Sheet, panel: SurvivalPanel, layout: _Layout, x: float, y: float) -> None:
     """Write the numbers at risk, each centred under its tick, in the colour of its arm."""
-    sheet.text(x + _EDGE, y, panel.at_risk_title, fontsize=layout.at_risk_size)
+    title = _at_risk_title(panel, layout)
+    sheet.lines(x + _EDGE, y, title, fontsize=layout.at_risk_size)
+    y += PITCH * (len(title) - 1)
     ticks = x + layout.left + _share(panel, np.array(panel.ticks)) * layout.axis_width
     for curve, colour in zip(panel.curves, COLOURS, strict=False):
         style = {"fontsize": layout.at_risk_size, "color": colour}

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from counterpoise.report.figures.records import ToxicityBar, ToxicityFigure, ToxicityPanel
 from counterpoise.report.figures.style import (
@@ -13,11 +13,15 @@ from counterpoise.report.figures.style import (
     GRADES,
     INK,
     LETTER,
+    MIDDLE,
+    PITCH,
     SINGLE,
     SMALL,
     TITLE,
     Sheet,
-    key_places,
+    balance,
+    keys,
+    round_ticks,
     text_width,
     wrap,
 )
@@ -28,6 +32,8 @@ _BETWEEN = 2.4  # mm between two organs
 _LABEL = 30.0  # mm, widest label before it is wrapped
 _KEY = 3.5  # mm, width of a legend key
 _HEAD, _FOOT = 7.0, 9.5
+_TITLE_PITCH = 3.8
+_GUTTER = 5.0  # mm between panels side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,10 @@ class _Layout:
     def left(self) -> float:
         return 0.5 + self.organ_width + 2.5 + self.arm_width + 1.5
 
+    @property
+    def axis_width(self) -> float:
+        return self.width - self.left - 3
+
 
 def draw_toxicity(record: ToxicityFigure) -> Figure:
     """Draw bars whose length is the share of patients with any drawn grade, split by grade.
@@ -51,32 +61,46 @@ def draw_toxicity(record: ToxicityFigure) -> Figure:
     All panels share one scale; a part prints its label where it is wide enough, the total stands at the end.
     """
     layout = _lay_out(record)
-    legend = max(y for _, y in key_places(record.grades, DOUBLE, _KEY)) + 5.5
-    rows = [record.panels[start : start + layout.columns] for start in range(0, len(record.panels), layout.columns)]
-    heights = [max(_height(panel, layout) for panel in row) for row in rows]
+    letters = "ABCDEFGH" if len(record.panels) > 1 else ""
     columns = min(layout.columns, len(record.panels))
-    sheet = Sheet.of(columns * layout.width + 5.0 * (columns - 1), legend + sum(heights) + (_HEAD + _FOOT) * len(rows))
+    width = columns * layout.width + _GUTTER * (columns - 1)
+    legend = max(key.foot for key in keys(record.grades, width - 0.5, _KEY)) + 1.7
+    rows = [record.panels[start : start + columns] for start in range(0, len(record.panels), columns)]
+    heads = [_HEAD + _TITLE_PITCH * (max(len(_title(panel, layout)) for panel in row) - 1) for row in rows]
+    heights = [max(_height(panel, layout) for panel in row) for row in rows]
+    foot = _FOOT + PITCH * (len(_x_label(record, layout)) - 1)
+    sheet = Sheet.of(width, legend + sum(heads) + sum(heights) + foot * len(rows))
     _legend(sheet, record)
-    y, index = legend, 0
-    for row, height in zip(rows, heights, strict=True):
+    y = legend
+    for start, row, head, height in zip(range(0, len(record.panels), columns), rows, heads, heights, strict=True):
         for column, panel in enumerate(row):
-            letter = "ABCDEFGH"[index % 8] if len(record.panels) > 1 else ""
-            corner = (column * (layout.width + 5.0), y)
-            _panel(sheet, panel, layout, (*corner, height), letter)
-            sheet.text(_middle(layout, corner[0]), y + _HEAD + height + 7.4, record.x_label, ha="center")
-            index += 1
-        y += _HEAD + height + _FOOT
+            x = column * (layout.width + _GUTTER)
+            letter = letters[start + column : start + column + 1]
+            sheet.text(x + 0.5, y + 4.0, letter, fontsize=LETTER, fontweight="bold")
+            sheet.lines(x + 5.5 if letter else x + 0.5, y + 4.0, _title(panel, layout), _TITLE_PITCH, fontsize=TITLE)
+            _panel(sheet, panel, layout, (x, y + head, height))
+            sheet.lines(_middle(layout, x), y + head + height + 7.4, _x_label(record, layout), ha="center")
+        y += head + height + foot
     return sheet.figure
+
+
+def _title(panel: ToxicityPanel, layout: _Layout) -> tuple[str, ...]:
+    return wrap(panel.title, layout.width - 6.0, TITLE)
+
+
+def _x_label(record: ToxicityFigure, layout: _Layout) -> tuple[str, ...]:
+    return balance(record.x_label, layout.axis_width)
 
 
 def _lay_out(record: ToxicityFigure) -> _Layout:
     organs = [organ for panel in record.panels for organ in panel.organs]
+    bars = [bar for organ in organs for bar in organ.bars]
     organ_width = min(max((text_width(organ.organ) for organ in organs), default=0.0), _LABEL)
-    arm_width = min(max((text_width(bar.arm, SMALL) for o in organs for bar in o.bars), default=0.0), _LABEL)
-    largest = max((float(bar.percent.sum()) for o in organs for bar in o.bars), default=0.0)
+    arm_width = min(max((text_width(bar.arm, SMALL) for bar in bars), default=0.0), _LABEL)
+    largest = max((float(np.nansum(bar.percent)) for bar in bars), default=0.0)
     top = min(max(10.0 * ceil(1.15 * largest / 10), 20.0), 115.0)
-    side_by_side = len(record.panels) > 1 and organ_width + arm_width <= 42
-    columns, width = (2, SINGLE) if side_by_side else (1, DOUBLE if organ_width + arm_width > 42 else 120.0)
+    are_short = organ_width + arm_width <= _LABEL + 12
+    columns, width = (2, SINGLE) if are_short and len(record.panels) > 1 else (1, MIDDLE if are_short else DOUBLE)
     return _Layout(columns, width, organ_width, arm_width, top)
 
 
@@ -97,26 +121,18 @@ def _height(panel: ToxicityPanel, layout: _Layout) -> float:
 
 
 def _ticks(layout: _Layout) -> list[int]:
-    return [
-        int(tick)
-        for tick in MaxNLocator(6, integer=True).tick_values(0, min(layout.top, 100))
-        if tick <= min(layout.top, 100)
-    ]
+    return [int(tick) for tick in round_ticks(0, min(layout.top, 100), 6)]
 
 
 def _middle(layout: _Layout, x: float) -> float:
-    return x + layout.left + (layout.width - layout.left - 3) * _ticks(layout)[-1] / layout.top / 2
+    """Return the middle of the part of the axis that has ticks."""
+    return x + layout.left + layout.axis_width * _ticks(layout)[-1] / layout.top / 2
 
 
-def _panel(sheet: Sheet, panel: ToxicityPanel, layout: _Layout, place: tuple[float, float, float], letter: str) -> None:
+def _panel(sheet: Sheet, panel: ToxicityPanel, layout: _Layout, place: tuple[float, float, float]) -> None:
     """Draw one phase at (x, y) on axes of the height that the panels of its row share."""
     x, y, height = place
-    if letter:
-        sheet.text(x + 0.5, y + 4.0, letter, fontsize=LETTER, fontweight="bold")
-    sheet.text(x + (5.5 if letter else 0.5), y + 4.0, panel.title, fontsize=TITLE)
-    y += _HEAD
-    width = layout.width - layout.left - 3
-    axes = sheet.axes(x + layout.left, y, width, height)
+    axes = sheet.axes(x + layout.left, y, layout.axis_width, height)
     axes.set_xlim(0, layout.top)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
@@ -131,7 +147,7 @@ def _panel(sheet: Sheet, panel: ToxicityPanel, layout: _Layout, place: tuple[flo
         for bar in organ.bars:
             names = wrap(bar.arm, layout.arm_width + 0.1, SMALL)
             sheet.lines(x + layout.left - 1.5, y + at + 2.4, names, _LINE, fontsize=SMALL, ha="right")
-            _bar(axes, bar, at + _BAR / 2, layout.top / width)
+            _bar(axes, bar, at + _BAR / 2, layout.top / layout.axis_width)
             at += _bar_pitch(bar, layout)
         at = start + _organ_height(len(lines), at - start)
 
@@ -154,6 +170,6 @@ def _bar(axes: Axes, bar: ToxicityBar, middle: float, percent_per_mm: float) -> 
 
 
 def _legend(sheet: Sheet, record: ToxicityFigure) -> None:
-    for grade, (x, y) in enumerate(key_places(record.grades, sheet.width, _KEY)):
-        sheet.box(0.5 + x, y + 1.4, _KEY, 2.4, facecolor=GRADES[grade])
-        sheet.text(0.5 + x + _KEY + 1.5, y + 3.5, record.grades[grade])
+    for grade, key in enumerate(keys(record.grades, sheet.width - 0.5, _KEY)):
+        sheet.box(0.5 + key.x, key.y + 1.4, _KEY, 2.4, facecolor=GRADES[grade])
+        sheet.lines(0.5 + key.x + _KEY + 1.5, key.y + 3.5, key.lines)
