@@ -9,10 +9,11 @@ from counterpoise.findings.events_per_variable import events_per_variable, score
 from counterpoise.findings.finding import RANK, Finding
 from counterpoise.findings.imbalance import imbalance_left
 from counterpoise.findings.models import follow_up_reach, models_without_answer, patients_left_out
+from counterpoise.findings.multiplicity import multiplicity
 from counterpoise.findings.proportional_hazards import proportional_hazards
 from counterpoise.findings.response import response_measured_differently
 from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
-from counterpoise.findings.variance import tests_on_either_side, weighted_against_naive
+from counterpoise.findings.variance import bootstrap_failures, tests_on_either_side, weighted_against_naive
 from counterpoise.findings.weights import extreme_weights
 
 Rule = Callable[[Design, Analyses], Iterable[Finding]]
@@ -31,6 +32,8 @@ RULES: tuple[Rule, ...] = (
     estimands_differ,
     score_size,
     patients_left_out,
+    bootstrap_failures,
+    multiplicity,
     follow_up_reach,
 )
 

@@ -6,6 +6,8 @@ from counterpoise.design import Design
 from counterpoise.estimate import NAIVE, Analyses, Contrast
 from counterpoise.findings.finding import SIGNIFICANT, Finding
 
+MANY_FAILURES = 0.05
+
 
 def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Finding]:
     """Show what a variance that takes weights for numbers of patients would have claimed."""
@@ -60,3 +62,25 @@ def tests_on_either_side(design: Design, analyses: Analyses) -> Iterable[Finding
 
 def _on_either_side(contrast: Contrast) -> bool:
     return (contrast.ratio.p_value < SIGNIFICANT) != (contrast.curve_p < SIGNIFICANT)
+
+
+def bootstrap_failures(design: Design, analyses: Analyses) -> Iterable[Finding]:
+    """Say how many replicates of the bootstrap had no finite answer; they are left out of its variance."""
+    failed = [effect for effect in analyses.bootstrap if effect.failed]
+    if not failed:
+        return
+    values: dict[str, float] = {"replicates": failed[0].replicates}
+    phrases: list[str] = []
+    for effect in failed:
+        values[effect.endpoint.name] = effect.failed
+        phrases.append(f"{effect.endpoint.short} {{{effect.endpoint.name}:count}}")
+    worst = max(effect.failed / effect.replicates for effect in failed)
+    yield Finding(
+        name="bootstrap_failures",
+        severity="serious" if worst > MANY_FAILURES else "caution",
+        title="Bootstrap replicates without an answer",
+        text="Of {replicates:count} replicates these did not converge: " + ", ".join(phrases) + ".",
+        advice="Do not rely on the bootstrap interval there; use fewer covariates in the score.",
+        values=values,
+        importance=worst,
+    )
