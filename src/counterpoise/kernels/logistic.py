@@ -84,7 +84,7 @@ def logistic(
     redundant = dependent_columns(columns, centre, scale)
     if redundant.size:
         return _no_answer(columns.shape, Verdict.COLLINEAR, redundant, 0)
-    design = np.column_stack([np.ones(treated.size), (columns - centre) / scale])
+    design = standardised(columns, centre, scale)
     return _climb(design, np.where(treated, 1.0, -1.0), case_weights, back_transform(centre, scale), max_steps)
 
 
@@ -113,11 +113,24 @@ def require_both_arms(treated: Bools) -> None:
 
 def centre_and_scale(columns: Floats) -> tuple[Floats, Floats]:
     """Return the mean and standard deviation of each column, 1 in place of a deviation of zero."""
+    rows = columns.shape[0]
     centre = columns.mean(axis=0)
-    scale = np.sqrt(np.maximum(np.square(columns - centre).mean(axis=0), 0.0))
-    largest = np.abs(columns).max(axis=0, initial=0.0)
-    constant = np.ptp(columns, axis=0) <= CONSTANT * largest
+    squares = np.zeros(columns.shape[1])
+    for start in range(0, rows, BLOCK):
+        squares += np.square(columns[start : start + BLOCK] - centre).sum(axis=0)
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    constant = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
+    scale = np.sqrt(squares / rows)
     return centre, np.where(constant | (scale == 0.0), 1.0, scale)
+
+
+def standardised(columns: Floats, centre: Floats, scale: Floats) -> Floats:
+    """Return the design (n, q + 1): a column of ones, then the standardised columns."""
+    design = np.empty((columns.shape[0], columns.shape[1] + 1))
+    design[:, 0] = 1.0
+    np.subtract(columns, centre, out=design[:, 1:])
+    design[:, 1:] /= scale
+    return design
 
 
 def dependent_columns(columns: Floats, centre: Floats, scale: Floats) -> Counts:
@@ -159,7 +172,7 @@ def back_transform(centre: Floats, scale: Floats) -> Floats:
 def _climb(design: Floats, sign: Floats, weights: Floats, back: Floats, max_steps: int) -> LogisticFit:
     """Newton's method with step halving from zero, until it settles or is proved to have nowhere to settle."""
     shape = (design.shape[0], design.shape[1] - 1)
-    here = _evaluate(design, sign, weights, np.zeros(design.shape[1]))
+    here = _evaluate(design, sign, weights, np.zeros(design.shape[1]), np.zeros(design.shape[0]))
     for step in range(1, max_steps + 1):
         try:
             move = np.linalg.solve(here.information, here.gradient)
@@ -167,13 +180,14 @@ def _climb(design: Floats, sign: Floats, weights: Floats, back: Floats, max_step
             break
         shift = design @ move
         if np.all(np.abs(shift) <= SETTLED * (1.0 + np.abs(here.predictor))):
-            return _answer(_evaluate(design, sign, weights, here.coefficients + move), back, step)
+            coefficients = here.coefficients + move
+            return _answer(_evaluate(design, sign, weights, coefficients, design @ coefficients), back, step)
         if _separates(sign * shift, here.predictor):
             return _no_answer(shape, Verdict.SEPARATED, _moving(move), step)
-        there = _evaluate(design, sign, weights, here.coefficients + move)
+        there = _evaluate(design, sign, weights, here.coefficients + move, here.predictor + shift)
         while there.log_likelihood < here.log_likelihood - 1e-12 * abs(here.log_likelihood):
-            move = move / 2
-            there = _evaluate(design, sign, weights, here.coefficients + move)
+            move, shift = move / 2, shift / 2
+            there = _evaluate(design, sign, weights, here.coefficients + move, here.predictor + shift)
         here = there
     direction = _separating_direction(design * sign[:, None])
     if direction is not None:
@@ -186,9 +200,8 @@ def _moving(direction: Floats) -> Counts:
     return np.flatnonzero(np.abs(direction[1:]) > 1e-6 * np.abs(direction).max())
 
 
-def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Floats) -> _Point:
+def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Floats, predictor: Floats) -> _Point:
     width = design.shape[1]
-    predictor = design @ coefficients
     log_likelihood = 0.0
     gradient, information = np.zeros(width), np.zeros((width, width))
     for start in range(0, sign.size, BLOCK):

@@ -15,6 +15,7 @@ from counterpoise.kernels.logistic import (
     expit,
     log_expit,
     require_both_arms,
+    standardised,
 )
 from counterpoise.kernels.risk_set import RiskSet, risk_set
 
@@ -95,7 +96,7 @@ def batched_logistic(
     centre, scale = centre_and_scale(columns)
     if dependent_columns(columns, centre, scale).size:
         raise InputError("`x` must have columns that are neither constant nor combinations of others.")
-    design = np.column_stack([np.ones(treated.size), (columns - centre) / scale])
+    design = standardised(columns, centre, scale)
     back = back_transform(centre, scale)
     first = np.zeros(design.shape[1])
     if start is not None:
