@@ -148,10 +148,13 @@ def check_ties(ties: str) -> None:
 
 def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> Ascent:
     """Return the maximum of the partial likelihood; `start` and the result are of the scaled covariates."""
+    if max_steps < 0:
+        raise InputError(f"`max_steps` must not be negative; it is {max_steps}.")
     return ascend(
         lambda beta: evaluate(design, beta),
         start,
         spread=lambda beta: float(np.ptp(beta @ design.z[1:])),
+        usual_information=float(design.death_weight.sum()),
         max_steps=max_steps,
     )
 
@@ -177,7 +180,9 @@ def _naive_covariance(design: CoxDesign, ascent: Ascent) -> Floats:
     p = design.scale.size
     if ascent.verdict is not Verdict.COLLINEAR:
         try:
-            return np.linalg.inv(ascent.last.information) / np.outer(design.scale, design.scale)
+            inverse = np.linalg.inv(ascent.last.information)
+            if np.diag(inverse).min() > 0:
+                return inverse / np.outer(design.scale, design.scale)
         except np.linalg.LinAlgError:
             pass  # the information vanished on the way to infinity: there is no variance
     return np.full((p, p), np.nan)

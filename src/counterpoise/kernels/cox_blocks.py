@@ -284,25 +284,24 @@ def risk_sums(design: CoxDesign, beta: Floats) -> RiskSums:
         leaving[:, late.group] -= np.add.reduceat(late.z * risk[late.rows], late.start, axis=1)
     s = _from_here_on(design, leaving)
     s0, w, deaths, tied = s[0], design.death_weight, design.deaths, design.tied
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        hazard = w / s0
-        a2 = hazard / s0
-        log_likelihood = float(design.weights[deaths] @ eta[deaths])
-        if tied.group.size == 0:
-            log_likelihood -= float(w @ np.log(s0))
-            return RiskSums(risk, log_likelihood, s, s[:, :0], hazard, a2, w[:0], w[:0], w[:0])
-        tied_s = np.add.reduceat(tied.z * risk[tied.rows], tied.start, axis=1)
-        den = s0[tied.of_group] - tied.fraction * tied_s[0, tied.of]
-        powers = np.empty((5, den.size))
-        inverse, drawn = 1.0 / den, tied.fraction / den
-        powers[0], powers[1] = inverse, drawn
-        np.multiply(inverse, inverse, out=powers[2])
-        np.multiply(inverse, drawn, out=powers[3])
-        np.multiply(drawn, drawn, out=powers[4])
-        closed = tied.mean_weight * np.add.reduceat(powers, tied.start, axis=1)
-        hazard[tied.group], a2[tied.group] = closed[0], closed[2]
-        log_likelihood -= float(w[tied.single] @ np.log(s0[tied.single]))
-        log_likelihood -= float(tied.mean_weight[tied.of] @ np.log(den))
+    hazard = w / s0
+    a2 = hazard / s0
+    log_likelihood = float(design.weights[deaths] @ eta[deaths])
+    if tied.group.size == 0:
+        log_likelihood -= float(w @ np.log(s0))
+        return RiskSums(risk, log_likelihood, s, s[:, :0], hazard, a2, w[:0], w[:0], w[:0])
+    tied_s = np.add.reduceat(tied.z * risk[tied.rows], tied.start, axis=1)
+    den = s0[tied.of_group] - tied.fraction * tied_s[0, tied.of]
+    powers = np.empty((5, den.size))
+    inverse, drawn = 1.0 / den, tied.fraction / den
+    powers[0], powers[1] = inverse, drawn
+    np.multiply(inverse, inverse, out=powers[2])
+    np.multiply(inverse, drawn, out=powers[3])
+    np.multiply(drawn, drawn, out=powers[4])
+    closed = tied.mean_weight * np.add.reduceat(powers, tied.start, axis=1)
+    hazard[tied.group], a2[tied.group] = closed[0], closed[2]
+    log_likelihood -= float(w[tied.single] @ np.log(s0[tied.single]))
+    log_likelihood -= float(tied.mean_weight[tied.of] @ np.log(den))
     return RiskSums(risk, log_likelihood, s, tied_s, hazard, a2, closed[1], closed[3], closed[4])
 
 
@@ -345,8 +344,9 @@ def derivatives(design: CoxDesign, sums: RiskSums, factor: Floats | None = None)
 
 def evaluate(design: CoxDesign, beta: Floats) -> Point:
     """Return the log partial likelihood, its score and its information at `beta` (of the scaled covariates)."""
-    sums = risk_sums(design, beta)
-    return Point(sums.log_likelihood, *derivatives(design, sums))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # far away hazards overflow: not finite
+        sums = risk_sums(design, beta)
+        return Point(sums.log_likelihood, *derivatives(design, sums))
 
 
 def score_residuals(design: CoxDesign, sums: RiskSums) -> Floats:

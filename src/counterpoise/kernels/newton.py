@@ -8,12 +8,13 @@ import numpy as np
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.verdict import Verdict
 
-CONVERGED_DECREMENT = 1e-20  # the last step is 1e-10 standard errors, so that the information is final too
+CONVERGED_DECREMENT = 1e-20  # the last step, of 1e-10 standard errors, no longer changes the information
 ROUNDING = 1e-14  # a gain below this part of the log-likelihood cannot be seen in it
 FLAT_DECREMENT = 1e-6
 DRIFT_SPREAD = 0.1
 DRIFT_STEPS = 3
 ENDLESS_SPREAD = 100.0
+LONGEST_STEP = 20.0  # of a linear predictor that is short itself: a longer one may land where all is flat
 ALIASED_PIVOT = 1e-10
 MAX_HALVINGS = 25
 
@@ -34,11 +35,11 @@ class Ascent:
     """Where Newton's method began and ended, and how."""
 
     coefficients: Floats
-    """(p,) the coefficients of the last point."""
+    """(p,) where the ascent ended."""
     first: Point
     """At the start."""
     last: Point
-    """At `coefficients`; its derivatives are not those of an older step."""
+    """At `coefficients`; if they converged, at most 1e-10 standard errors from them."""
     steps: int
     verdict: Verdict
     at_fault: tuple[int, ...]
@@ -50,13 +51,15 @@ def ascend(
     start: Floats,
     *,
     spread: Callable[[Floats], float],
+    usual_information: float = 0.0,
     drifting: Verdict = Verdict.MONOTONE,
     max_steps: int = 50,
 ) -> Ascent:
     """Climb from `start` to the maximum of a concave log-likelihood, halving steps that would descend.
 
     The columns behind the coefficients should be centred and of unit spread. `spread` gives the range over
-    the rows of the linear predictor that belongs to a vector of coefficients. An estimate is infinite (verdict
+    the rows of the linear predictor that belongs to a vector of coefficients; `usual_information` is about what one
+    coefficient has, so that rounding is not taken for information. An estimate is infinite (verdict
     `drifting`) when the log-likelihood is flat, and yet three steps in a row each still move some row's linear
     predictor: near a finite maximum Newton's steps shrink quadratically, on the way to infinity they do not.
 
@@ -72,6 +75,7 @@ def ascend(
     coefficients, point = start, evaluate(start)
     first, steps, drift, floor, last_decrement = point, 0, 0, 0.0, np.inf
     aliased = aliased_columns(point.information)
+    aliased |= np.diag(point.information) <= ALIASED_PIVOT * usual_information
     if aliased.any():
         return Ascent(start, first, first, 0, Verdict.COLLINEAR, _indices(aliased))
     while True:
@@ -79,14 +83,19 @@ def ascend(
         step = _newton_step(point)
         if step is None:
             return Ascent(coefficients, first, point, steps, drifting, ())
-        decrement = float(step @ point.score)
-        if decrement <= CONVERGED_DECREMENT or (decrement < floor and decrement > 0.5 * last_decrement):
-            return Ascent(coefficients, first, point, steps, Verdict.CONVERGED, ())
-        drift = drift + 1 if decrement < FLAT_DECREMENT and spread(step) > DRIFT_SPREAD else 0
+        decrement, length = float(step @ point.score), spread(step)
+        drift = drift + 1 if decrement < FLAT_DECREMENT and length > DRIFT_SPREAD else 0
         if drift == DRIFT_STEPS:
             return Ascent(coefficients, first, point, steps, drifting, _leading(step))
+        settled = decrement <= CONVERGED_DECREMENT or (decrement < floor and decrement > 0.5 * last_decrement)
+        if settled and not drift:
+            vanished = aliased_columns(point.information, first.information)
+            verdict = drifting if vanished.any() else Verdict.CONVERGED
+            return Ascent(coefficients + step, first, point, steps, verdict, _indices(vanished))
         if steps == max_steps:
             return Ascent(coefficients, first, point, steps, Verdict.MAX_STEPS, ())
+        longest = max(LONGEST_STEP, spread(coefficients - start))
+        step = step * (longest / length) if length > longest else step
         found = _halve(evaluate, coefficients, step, point.log_likelihood - floor)
         if found is None:
             endless = spread(coefficients - start) > ENDLESS_SPREAD
@@ -96,20 +105,19 @@ def ascend(
         steps, last_decrement = steps + 1, decrement
 
 
-def aliased_columns(information: Floats) -> Bools:
+def aliased_columns(information: Floats, unit: Floats | None = None) -> Bools:
     """Say of each of p coefficients whether it is determined by those before it (or by nothing at all).
 
-    A column is, when the pivot that is left of it after those before is below 1e-10 of its own information.
+    It is when what those before leave of its information is below 1e-10 of the diagonal of `unit`, by default the
+    information itself.
 
     >>> aliased_columns(np.array([[4.0, 2.0], [2.0, 1.0]]))
     array([False,  True])
     """
-    diagonal = np.diag(information)
+    diagonal = np.diag(information if unit is None else unit)
     if not np.isfinite(information).all():
         return np.ones(diagonal.size, dtype=bool)
     empty = diagonal <= ALIASED_PIVOT * max(float(diagonal.max()), 0.0)
-    if diagonal.size == 1:
-        return empty
     scale = np.sqrt(np.where(empty, 1.0, diagonal))
     correlation = information / (scale[:, None] * scale)
     try:

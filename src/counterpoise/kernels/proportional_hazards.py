@@ -207,6 +207,7 @@ def weighted_proportional_hazards_test(
         lambda beta: _evaluate(arms, beta),
         np.zeros(2),
         spread=lambda beta: float(np.abs(beta[0] + beta[1] * arms.g).max()),
+        usual_information=float(arms.mean_weight.sum()),
     )
     raise_unless_converged(ascent.verdict, MODEL)
     residuals = _residuals(sets, arms, a, w, ascent.coefficients)
