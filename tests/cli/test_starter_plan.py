@@ -4,12 +4,15 @@ import tomllib
 from importlib import resources
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from counterpoise.cli.starter_plan import write_starter_plan
 from counterpoise.errors import DataError, InputError
+from counterpoise.estimate import BootstrapOptions
+from counterpoise.kernels.verdict import Verdict
 from counterpoise.plan import load_plan
-from counterpoise.study import check
+from counterpoise.study import check, run
 
 BUNDLED = Path(str(resources.files("counterpoise") / "examples" / "imn" / "imn_screened.csv"))
 
@@ -23,7 +26,8 @@ def a_table(folder: Path, text: str, name: str = "patients.csv") -> Path:
 def rows(*columns: str, count: int = 40) -> str:
     """Return rows of which each cell is a pattern over i, the number of the row."""
     return "".join(
-        ",".join(column.format(i=i, flag=i % 2, third=i % 3, day=1 + i % 28) for column in columns) + "\n"
+        ",".join(column.format(i=i, flag=i % 2, third=i % 3, seventh=i % 7, day=1 + i % 28) for column in columns)
+        + "\n"
         for i in range(count)
     )
 
@@ -39,6 +43,15 @@ def test_the_bundled_table_gets_a_plan_that_is_accepted(tmp_path: Path) -> None:
     assert "imn_boost_dose_gy" not in plan.table_one.rows
     assert plan.data.columns["imn_short_axis_mm"].unit == "mm"
     assert plan.data.columns["ki67_pct"].label == "Ki67"
+
+
+def test_the_plan_of_the_bundled_table_can_be_run(tmp_path: Path) -> None:
+    write_starter_plan(BUNDLED, tmp_path / "study.toml")
+    plan = load_plan(tmp_path / "study.toml")
+    quick = plan.model_copy(update={"bootstrap": BootstrapOptions(replicates=0)})
+    study = run(quick, pl.read_csv(BUNDLED, infer_schema=False))
+    assert (study.flow.screened, study.flow.included) == (208, 205)
+    assert {contrast.verdict for contrast in study.analyses.contrasts} == {Verdict.CONVERGED}
 
 
 def test_patients_who_were_never_seen_again_are_dropped_by_a_criterion(tmp_path: Path) -> None:
@@ -59,7 +72,7 @@ def test_an_existing_plan_is_replaced_only_by_force(tmp_path: Path) -> None:
 
 def test_a_table_of_times_instead_of_dates(tmp_path: Path) -> None:
     data = a_table(
-        tmp_path, "pid,age,size,hormon,dtime,death\n" + rows("{i}", "5{third}", "{third}", "{flag}", "9{i}", "{flag}")
+        tmp_path, "pid,age,size,hormon,dtime,death\n" + rows("{i}", "5{seventh}", "{third}", "{flag}", "9{i}", "{flag}")
     )
     said = write_starter_plan(data, tmp_path / "study.toml")
     assert "time and event: dtime (days), death" in said
@@ -132,6 +145,8 @@ def test_a_table_in_another_folder_is_named_from_the_plan(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         write_starter_plan(tmp_path / "nowhere.csv", tmp_path / "study.toml")
+    with pytest.raises(DataError, match="the file is empty"):
+        write_starter_plan(a_table(tmp_path, ""), tmp_path / "study.toml")
     assert not (tmp_path / "study.toml").exists()

@@ -156,4 +156,5 @@ def _wrapped(first: str, text: str, *, error: bool, colour: str | None = None) -
         break_long_words=False,
         break_on_hyphens=False,
     )
-    typer.echo(typer.style(first, fg=colour) + filled[len(hang) :], err=error)
+    lead = typer.style(first, fg=colour) if colour else first
+    typer.echo(lead + filled[len(hang) :], err=error)

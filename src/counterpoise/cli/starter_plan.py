@@ -12,10 +12,13 @@ from counterpoise.read import Column, guess_id_column, read_raw, type_table
 def write_starter_plan(data: Path, out: Path, *, force: bool = False) -> tuple[str, ...]:
     """Write a starter plan for the table in `data` to `out`, and return what was guessed, one line a role.
 
-    Raises `InputError` if `out` exists, unless `force`; `DataError` if the table cannot be read.
+    Raises `InputError` if `data` does not exist, or if `out` does, unless `force`; `DataError` if the table cannot
+    be read.
     """
     if out.exists() and not force:
         raise InputError(f"`{out}` exists already; choose another name with --out, or replace it with --force.")
+    if not data.exists():
+        raise InputError(f"`{data}` does not exist; check the path.")
     raw = read_raw(data)
     orders = date_orders(raw)
     dates = {name: Column(kind="date", date_order=order) for name, (order, _) in orders.items()}
