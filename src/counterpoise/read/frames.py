@@ -40,6 +40,8 @@ def raw_from_frame(frame: "IntoFrame", name: str) -> RawTable:
     except TypeError as error:
         what = f"`frame` must be a pandas, polars or pyarrow table; it is a {type(frame).__name__}."
         raise InputError(what) from error
+    except nw.exceptions.DuplicateError as error:
+        raise DataError([Problem(name, "several columns have the same name", "rename all but one")]) from error
     eager = native.collect("polars") if isinstance(native, nw.LazyFrame) else native
     module = str(eager.implementation)
     problems = name_problems([str(column) for column in eager.columns])
