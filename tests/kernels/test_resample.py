@@ -240,6 +240,12 @@ def test_survival_by_hand() -> None:
     assert np.isnan(batched_survival([1, 2], [1, 1], [[1, np.nan]], at=1)).all()
 
 
+def test_a_curve_whose_last_patients_die_stays_at_zero_whatever_the_weights() -> None:
+    weights = fractional_weights(200, 7, seed=4)
+    late = batched_survival([1, 2, 3, 4, 5, 5, 5], [1, 0, 1, 0, 1, 1, 1], weights, at=8)
+    assert (late == 0).all()
+
+
 def test_survival_of_a_replicate_with_nobody_left_keeps_its_value() -> None:
     np.testing.assert_allclose(batched_survival([1, 2, 3], [1, 0, 1], [[1, 1, 0]], at=3), 0.5)
 

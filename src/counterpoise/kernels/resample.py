@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Bools, Floats, as_binary, as_floats, as_matrix, as_vector, require
+from counterpoise.kernels.arrays import Bools, Counts, Floats, as_binary, as_floats, as_matrix, as_vector, require
 from counterpoise.kernels.logistic import (
     back_transform,
     centre_and_scale,
@@ -17,12 +17,15 @@ from counterpoise.kernels.logistic import (
     require_both_arms,
     standardised,
 )
-from counterpoise.kernels.risk_set import RiskSet, risk_set
+from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet, risk_set
 
 BLOCK = 64
-"""Replicates per block: enough to keep the matrix products busy, few enough to stay in cache."""
+"""Replicates of the score per block: enough to keep the matrix products busy, few enough to stay in cache."""
 
-SETTLED = 1e-7
+HAZARD_BLOCK = 65_536
+"""Weights (replicates times rows) per block of hazard ratios, whose steps are too small to fill a block of 64."""
+
+SETTLED = 1e-6
 """Largest relative change in the last step; the error after it is about its square."""
 
 MAX_STEPS = 40
@@ -30,6 +33,8 @@ MAX_STEPS = 40
 UPHILL = float(np.log(2.0))
 """A Newton step that moves no predictor by more than this cannot lower a logistic likelihood, whose curvature
 along a step changes by less than the exponential of the largest move (Bach, Electron J Stat 2010;4:384-414)."""
+
+ROUNDING = 1e-12
 
 LARGEST_LOG_HAZARD_RATIO = 20.0
 """Beyond it a hazard ratio, 5e8, is infinite: all events of the replicate lie in one arm."""
@@ -143,8 +148,8 @@ class _Logistic:
                 break
             active, weights = active[going], weights[going]
             here, move, shift, agreement = here[going], move[going], shift[going], agreement[going]
-            if reach[going].max() > UPHILL:
-                move = _shorten(weights, agreement, shift, move)
+            far = np.flatnonzero(reach[going] > UPHILL)
+            move[far] = _shorten(weights[far], agreement[far], shift[far], move[far])
             here = here + move
         return found, np.isfinite(found[:, 0])
 
@@ -155,7 +160,7 @@ def _shorten(weights: Floats, agreement: Floats, shift: Floats, move: Floats) ->
     fraction = np.ones((move.shape[0], 1))
     for _ in range(MAX_STEPS):
         ahead = np.einsum("ij,ij->i", weights, log_expit(agreement + fraction * shift))
-        lower = ahead < value - 1e-12 * np.abs(value)
+        lower = ahead < value - ROUNDING * np.abs(value)
         if not lower.any():
             break
         fraction[lower] /= 2.0
@@ -218,31 +223,63 @@ def batched_treatment_cox(
     if not sets.event.any():
         raise InputError("`event` must hold at least one event; it has none.")
     ratio = np.empty(batch.shape[0])
-    for begin in range(0, batch.shape[0], BLOCK):
-        rows = slice(begin, begin + BLOCK)
-        ratio[rows] = _roots(_deaths(sets, treated, batch[rows], efron=ties == "efron"))
+    layout, size = _layout(sets, treated, efron=ties == "efron"), max(16, HAZARD_BLOCK // sets.n)
+    for begin in range(0, batch.shape[0], size):
+        rows = slice(begin, begin + size)
+        ratio[rows] = _roots(_deaths(layout, batch[rows]))
     ratio[~known] = np.nan
     return BatchedHazard(ratio, np.isfinite(ratio))
 
 
-def _deaths(sets: RiskSet, treated: Bools, weights: Floats, *, efron: bool) -> _Deaths:
-    """Lay out the events in order of time, with the weight at risk by arm at each."""
-    order, event = sets.order, sets.event[sets.order]
-    arm, ordered = treated[order], weights[:, order]
-    group = sets.group[order][event]
-    first = np.searchsorted(group, group, side="left")
-    count = np.searchsorted(group, group, side="right") - first
-    fraction = (np.arange(group.size) - first) / count if efron else np.zeros(group.size)
-    starts, inverse = np.unique(first, return_inverse=True)
-    dying = ordered[:, event]
-    tied_treated = np.add.reduceat(dying * arm[event], starts, axis=1)[:, inverse]
-    tied = np.add.reduceat(dying, starts, axis=1)[:, inverse]
-    begin = sets.start[group]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """Where n rows in order of time have their D events, whatever the weights.
+
+    `order` (n,) sorts the rows, `treated` (n,) is their arm in that order, `events` (D,) the places of the events.
+    Of each event, (D,): `risk_start` is where those at risk begin, `ties` (g,) where each tied set begins among
+    the events, `tied_set` which of them it is in, `count` how many that holds, `fraction` Efron's share of it.
+    """
+
+    order: Counts
+    treated: Bools
+    events: Counts
+    risk_start: Counts
+    ties: Counts
+    tied_set: Counts
+    count: Counts
+    fraction: Floats
+
+
+def _layout(sets: RiskSet, treated: Bools, *, efron: bool) -> _Layout:
+    events = np.flatnonzero(sets.event[sets.order])
+    group = sets.group[sets.order][events]
+    _, tied_set, count = np.unique(group, return_inverse=True, return_counts=True)
+    ties = np.cumsum(count) - count
+    fraction = (np.arange(group.size) - ties[tied_set]) / count[tied_set] if efron else np.zeros(group.size)
+    return _Layout(
+        order=sets.order,
+        treated=treated[sets.order],
+        events=events,
+        risk_start=sets.start[group],
+        ties=ties,
+        tied_set=tied_set,
+        count=count[tied_set],
+        fraction=fraction,
+    )
+
+
+def _deaths(layout: _Layout, weights: Floats) -> _Deaths:
+    """Sum the weights (b, n) at risk by arm at each event."""
+    ordered = weights[:, layout.order]
+    treated = ordered * layout.treated
+    dying, dying_treated = ordered[:, layout.events], treated[:, layout.events]
+    tied = np.add.reduceat(dying, layout.ties, axis=1)[:, layout.tied_set]
+    tied_treated = np.add.reduceat(dying_treated, layout.ties, axis=1)[:, layout.tied_set]
     return _Deaths(
-        control=_suffix_sum(ordered * ~arm)[:, begin] - fraction * (tied - tied_treated),
-        treated=_suffix_sum(ordered * arm)[:, begin] - fraction * tied_treated,
-        weight=tied / count,
-        observed=(dying * arm[event]).sum(axis=1),
+        control=_suffix_sum(ordered - treated)[:, layout.risk_start] - layout.fraction * (tied - tied_treated),
+        treated=_suffix_sum(treated)[:, layout.risk_start] - layout.fraction * tied_treated,
+        weight=tied / layout.count,
+        observed=dying_treated.sum(axis=1),
     )
 
 
@@ -295,14 +332,15 @@ def batched_survival(time: ArrayLike, event: ArrayLike, weights: ArrayLike, at: 
     batch, known = _as_known_batch("weights", weights, sets.n)
     if not np.isfinite(at):
         raise InputError(f"`at` must be finite; it is {at}.")
-    early = sets.event_groups[sets.time[sets.event_groups] <= at * (1.0 + 1e-9)]
+    until = at + TIE_TOLERANCE * sets.time[-1]
+    early = sets.event_groups[sets.time[sets.event_groups] <= until]
     ordered = batch[:, sets.order]
     at_risk = _suffix_sum(ordered)[:, sets.start[early]]
     events = np.add.reduceat(ordered * sets.event[sets.order], sets.start, axis=1)[:, early]
     hazard = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
-    survival = np.maximum(1.0 - hazard, 0.0).prod(axis=1)
-    reached = survival <= 0.0
-    return np.where(known & (reached | (at <= sets.time[-1])), survival, np.nan)
+    # Where all at risk die the two sums differ by rounding at most, and the curve is at zero for good.
+    survival = np.where(hazard < 1.0 - ROUNDING, 1.0 - hazard, 0.0).prod(axis=1)
+    return np.where(known & ((survival == 0.0) | (until >= sets.time[-1])), survival, np.nan)
 
 
 def _as_batch(name: str, values: ArrayLike, size: int) -> Floats:
