@@ -18,6 +18,7 @@ from counterpoise.cli.commands import app
 from counterpoise.oncology.derivations import DERIVATIONS
 from counterpoise.oncology.endpoints import ENDPOINT_RULES
 from counterpoise.plan import plan_schema, read_plan
+from counterpoise.read.rule_syntax import FUNCTIONS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -113,6 +114,12 @@ def test_the_guide_lists_every_derivation_with_its_arguments() -> None:
 def test_the_guide_lists_every_endpoint_with_its_events() -> None:
     stated = {code(row[0])[0]: row[1] for row in tables(GUIDE)["Endpoints by name"]}
     assert stated == {name: ", ".join(rule.events) for name, rule in ENDPOINT_RULES.items()}
+
+
+def test_the_guide_lists_every_function_of_rules() -> None:
+    row = next(line for line in GUIDE.splitlines() if line.startswith("| functions |"))
+    dates = next(line for line in GUIDE.splitlines() if line.startswith("| dates |"))
+    assert set(re.findall(r"`(\w+)\(", row + dates)) == set(FUNCTIONS)
 
 
 def test_every_key_of_the_plan_is_in_the_glossary_or_an_everyday_word() -> None:
