@@ -332,15 +332,15 @@ def batched_survival(time: ArrayLike, event: ArrayLike, weights: ArrayLike, at: 
     batch, known = _as_known_batch("weights", weights, sets.n)
     if not np.isfinite(at):
         raise InputError(f"`at` must be finite; it is {at}.")
-    until = at + TIE_TOLERANCE * sets.time[-1]
-    early = sets.event_groups[sets.time[sets.event_groups] <= until]
+    tolerance = TIE_TOLERANCE * sets.time[-1]
+    early = sets.event_groups[sets.time[sets.event_groups] <= at + tolerance]
     ordered = batch[:, sets.order]
     at_risk = _suffix_sum(ordered)[:, sets.start[early]]
     events = np.add.reduceat(ordered * sets.event[sets.order], sets.start, axis=1)[:, early]
     hazard = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
     # Where all at risk die the two sums differ by rounding at most, and the curve is at zero for good.
     survival = np.where(hazard < 1.0 - ROUNDING, 1.0 - hazard, 0.0).prod(axis=1)
-    return np.where(known & ((survival == 0.0) | (until >= sets.time[-1])), survival, np.nan)
+    return np.where(known & ((survival == 0.0) | (at <= sets.time[-1] + tolerance)), survival, np.nan)
 
 
 def _as_batch(name: str, values: ArrayLike, size: int) -> Floats:
