@@ -28,7 +28,7 @@ def extreme_weights(design: Design, analyses: Analyses) -> Iterable[Finding]:
         severity="caution" if grave else "note",
         title="A few patients carry much of the weight" if grave else "The weights are moderate",
         text=f"Weighting leaves the information of {{ess_control:number1}} of {{control:count}} patients in the arm "
-        f"'{control}' and of {{ess_treated:number1}} of {{treated:count}} in the arm '{active}'; weights run from "
+        f"“{control}” and of {{ess_treated:number1}} of {{treated:count}} in the arm “{active}”; weights run from "
         "{minimum:number} to {maximum:number}, and the largest is {largest:number1} times the mean.",
         advice="Check overlap; consider overlap weights, or truncation as a sensitivity analysis."
         if grave

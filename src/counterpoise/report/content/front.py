@@ -17,8 +17,8 @@ def summary_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     endpoint = study.design.endpoints[0]
     control, treated = study.design.treatment.labels
     text = (
-        f"{{flow.included:count}} patients were analysed, {{flow.treated:count}} in the arm '{treated}' and "
-        f"{{flow.control:count}} in the arm '{control}', over a median follow-up of {{follow_up.reverse:median}} "
+        f"{{flow.included:count}} patients were analysed, {{flow.treated:count}} in the arm “{treated}” and "
+        f"{{flow.control:count}} in the arm “{control}”, over a median follow-up of {{follow_up.reverse:median}} "
         f"months; {{{endpoint.name}.all.events:count}} events bear on {endpoint.label.lower()}. "
     )
     text += _result(study, endpoint.name, "unadjusted", "Unadjusted")
