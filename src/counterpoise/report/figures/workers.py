@@ -21,10 +21,16 @@ from counterpoise.report.figures.write import Format, figure_files
 Task = tuple[str, FigureRecord]
 Files = dict[str, bytes]
 
-_WORKER = (
-    "import sys, pickle; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from counterpoise.report.figures.workers import serve; serve()"
-)
+# The statistics that `counterpoise.report` imports take longer to load than the figures take to draw, and a
+# worker only draws: it gets an empty package of that name, in which to find this one.
+_WORKER = """
+import pickle, sys, types
+sys.path[:], folder = pickle.load(sys.stdin.buffer)
+report = sys.modules["counterpoise.report"] = types.ModuleType("counterpoise.report")
+report.__path__ = [folder]
+from counterpoise.report.figures.workers import serve
+serve()
+"""
 _READY = "ready"
 
 
@@ -76,7 +82,7 @@ class _Worker:
 
     def _run(self) -> None:
         try:
-            self._send(sys.path)
+            self._send((sys.path, str(Path(__file__).parents[1])))
             self._is_ready = self._receive() == _READY
         except (OSError, EOFError, pickle.UnpicklingError):
             return
