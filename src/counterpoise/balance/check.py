@@ -68,7 +68,7 @@ def check_balance(
 
 
 def largest_difference(result: Imbalance) -> float:
-    """Return the largest absolute standardised difference, infinite if an arm lacks a column's variation.
+    """Return the largest absolute standardised difference, infinite if a column tells the arms apart.
 
     >>> largest_difference(imbalance([[1, 0], [2, 1], [3, 0], [4, 1]], [0, 0, 1, 1])).__round__(3)
     2.828

@@ -172,9 +172,14 @@ def _solve(matrices: Floats, vectors: Floats) -> Floats:
     try:
         return np.linalg.solve(matrices, vectors[..., None])[..., 0]
     except np.linalg.LinAlgError:
-        singular = np.linalg.matrix_rank(matrices, hermitian=True) < vectors.shape[1]
-        safe = np.where(singular[:, None, None], np.eye(vectors.shape[1]), matrices)
-        return np.where(singular[:, None], np.nan, np.linalg.solve(safe, vectors[..., None])[..., 0])
+        return np.array([_solve_one(matrix, vector) for matrix, vector in zip(matrices, vectors, strict=True)])
+
+
+def _solve_one(matrix: Floats, vector: Floats) -> Floats:
+    try:
+        return np.linalg.solve(matrix, vector)
+    except np.linalg.LinAlgError:
+        return np.full(vector.size, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
