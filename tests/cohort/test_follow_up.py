@@ -106,7 +106,7 @@ def test_times_that_the_table_holds(unit: Any, length: float) -> None:
     assert made.time.tolist() == [12 * length, 0.5, 3.5 * length, length, 2 * length]
     assert made.event.tolist() == [False, True, True, False, False]
     assert [str(note) for note in made.notes] == ["endpoints.e: 1 time of 0 days counts as half a day (row 3)"]
-    assert made.definition == f"e was taken from `months` ({unit}), with `died` marking the event."
+    assert made.definition == f"e was taken from `months` (months, in {unit}); its event was `died` (died)."
 
 
 def test_an_event_on_the_day_of_origin_is_half_a_day() -> None:

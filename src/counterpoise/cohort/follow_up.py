@@ -183,7 +183,10 @@ def _from_times(table: Table, name: str, options: EndpointOptions) -> EndpointTi
     if problems:
         raise DataError(problems)
     label, short = _names(name, options, None)
-    sentence = f"{label} was taken from `{column}` ({unit}), with `{event_column}` marking the event."
+    length, occurrence = (phrase(table.columns[name].label or name) for name in (column, event_column))
+    sentence = (
+        f"{label} was taken from `{column}` ({length}, in {unit}); its event was `{event_column}` ({occurrence})."
+    )
     never = np.zeros(time.size, dtype=bool)
     return EndpointTimes(
         name,
@@ -193,7 +196,7 @@ def _from_times(table: Table, name: str, options: EndpointOptions) -> EndpointTi
         event == 1,
         never,
         "start of follow-up",
-        (phrase(table.columns[event_column].label or event_column),),
+        (occurrence,),
         sentence,
         _time_notes(table, name, time, never),
     )

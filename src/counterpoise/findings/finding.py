@@ -7,6 +7,8 @@ from typing import Literal
 Severity = Literal["serious", "caution", "note"]
 RANK: Mapping[str, int] = {"serious": 0, "caution": 1, "note": 2}
 SIGNIFICANT = 0.05
+SMALLEST_PRINTED = 0.001
+"""P values below it are all printed alike."""
 
 
 @dataclass(frozen=True, slots=True)

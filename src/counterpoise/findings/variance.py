@@ -4,14 +4,20 @@ from collections.abc import Iterable
 
 from counterpoise.design import Design
 from counterpoise.estimate import NAIVE, Analyses, Contrast
-from counterpoise.findings.finding import SIGNIFICANT, Finding
+from counterpoise.findings.finding import SIGNIFICANT, SMALLEST_PRINTED, Finding
 
 MANY_FAILURES = 0.05
 
 
 def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Finding]:
-    """Show what a variance that takes weights for numbers of patients would have claimed."""
-    weighted = [c for c in analyses.contrasts if c.adjustment == "weighted" and NAIVE in c.others]
+    """Show what a variance that takes weights for numbers of patients would have claimed, where that can be seen."""
+    weighted = [
+        c
+        for c in analyses.contrasts
+        if c.adjustment == "weighted"
+        and NAIVE in c.others
+        and max(c.ratio.p_value, c.others[NAIVE].p_value) >= SMALLEST_PRINTED
+    ]
     if not weighted:
         return
     values: dict[str, float] = {}

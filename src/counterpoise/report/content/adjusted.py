@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, PAIR_ROBUST
+from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.curves import contrast_figures
 from counterpoise.report.content.tables import (
     ADJUSTMENTS,
@@ -27,7 +28,7 @@ def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(1, "Adjusted outcomes", "adjusted")
     yield _outcome_table(study, numbers)
     yield _variance_table(study, numbers)
-    label = study.design.treatment.label
+    label = phrase(study.design.treatment.label)
     yield from contrast_figures(study, numbers, "weighted", "curves_weighted", f"Weighted survival by {label}")
     yield from contrast_figures(
         study, numbers, "matched", "curves_matched", f"Survival by {label} in the matched pairs"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from counterpoise.estimate import BaselineRow, BaselineTable
+from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import KEYS, body, group, head, horizon, text
 from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Parts, Row, Table
 from counterpoise.report.figures import (
@@ -41,10 +42,10 @@ def patients_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             study.analyses.baseline_groups,
             numbers,
             "baseline_groups",
-            f"Patients by {study.design.groups.label.lower()}",
+            f"Patients by {phrase(study.design.groups.label)}",
         )
     yield _baseline(
-        study.analyses.baseline, numbers, "baseline_arms", f"Patients by {study.design.treatment.label}", "arms"
+        study.analyses.baseline, numbers, "baseline_arms", f"Patients by {phrase(study.design.treatment.label)}", "arms"
     )
     if study.doses:
         yield _doses(study, numbers)
@@ -99,7 +100,8 @@ def _overlap_table(study: Study, numbers: Numbers) -> Table:
 def _baseline(table: BaselineTable, numbers: Numbers, name: str, caption: str, place: str = "groups") -> Table:
     prefix, keys = f"baseline.{place}", column_keys(table)
     titles = [
-        numbers.cell(f"{label} (n = {{{prefix}.{key}.n:count}})") for label, key in zip(table.groups, keys, strict=True)
+        numbers.cell(f"{label} (n\u00a0=\u00a0{{{prefix}.{key}.n:count}})")
+        for label, key in zip(table.groups, keys, strict=True)
     ]
     rows = [row for item in table.rows for row in _baseline_rows(item, numbers, prefix, keys)]
     tests = sorted({row.test for row in table.rows if row.test and "Fisher" not in row.test})

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from counterpoise.estimate import ArmCurve
+from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import (
     CONFIDENCE,
     body,
@@ -24,17 +25,20 @@ from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
 
 PANELS = 4
+LEFT_AT_RISK = 1 / 7
+"""Share of the patients at risk below which a curve is not drawn (Pocock et al., Lancet 2002;359:1686-1689)."""
+CUT = "Curves are drawn while one patient in seven is at risk; hazard ratios and tests use all of the follow-up."
 
 
 def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Draw the curves by arm and by group, with the tests that belong to them."""
     yield Heading(1, "Survival", "survival")
-    label = study.design.treatment.label
+    label = phrase(study.design.treatment.label)
     yield from contrast_figures(study, numbers, "unadjusted", "curves", f"Survival by {label}, unadjusted")
     if not study.analyses.by_groups:
         return
     assert study.design.groups is not None
-    caption = f"Survival by {study.design.groups.label.lower()}, unadjusted"
+    caption = f"Survival by {phrase(study.design.groups.label)}, unadjusted"
     panels = [
         _panel(
             study,
@@ -45,7 +49,7 @@ def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         )
         for c in study.analyses.by_groups
     ]
-    yield from _survival_figures("curves_groups", caption, panels)
+    yield from _survival_figures(study, "curves_groups", caption, panels)
     yield _group_table(study, numbers)
 
 
@@ -60,7 +64,7 @@ def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str,
             f"{_test_name(contrast.curve_test)} " + numbers.text(f"{{{place}.curve_p:p_equation}}"),
         )
         panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, adjustment == "weighted"))
-    yield from _survival_figures(name, caption, panels)
+    yield from _survival_figures(study, name, caption, panels)
 
 
 def _test_name(test: str) -> str:
@@ -68,13 +72,14 @@ def _test_name(test: str) -> str:
     return short[:1].upper() + short[1:]
 
 
-def _survival_figures(name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
-    """Put up to four panels on a figure."""
+def _survival_figures(study: Study, name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
+    """Put up to four panels on a figure, and say where curves end before the follow-up does."""
+    cut = any(endpoint.time.max() > panels[0].ticks[-1] for endpoint in study.design.endpoints)
     for start in range(0, len(panels), PANELS):
         part = tuple(panels[start : start + PANELS])
         suffix = f"_{start // PANELS + 1}" if start else ""
         alt = f"Kaplan-Meier curves of {', '.join(panel.title for panel in part)}."
-        yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part))
+        yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part), ((CUT,),) if cut else ())
 
 
 def _panel(
@@ -93,9 +98,14 @@ def _panel(
 
 
 def _ticks(study: Study) -> tuple[float, ...]:
-    """Place ticks every year (or every two or more years when follow-up is long) up to a little past the horizon."""
-    longest = max(float(endpoint.time.max()) for endpoint in study.design.endpoints)
-    last = min(longest, 1.4 * study.plan.study.horizon_months)
+    """Place ticks every year (or every two or more years when follow-up is long) while enough are at risk.
+
+    The horizon is shown wherever follow-up reaches it.
+    """
+    times = [endpoint.time for endpoint in study.design.endpoints]
+    longest = max(float(time.max()) for time in times)
+    enough = max(float(np.quantile(time, 1 - LEFT_AT_RISK, method="inverted_cdf")) for time in times)
+    last = min(longest, max(enough, study.plan.study.horizon_months))
     step = 12 * max(1, round(last / 12 / 7))
     return tuple(float(month) for month in range(0, int(last // step) * step + 1, step))
 
@@ -134,7 +144,7 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
                     cells += ratio_cells(numbers, f"{name}.groups.{kind}.groups.hr{position - 1}")
             test = f"{{{name}.groups.log_rank:p_value}}" if position == 1 else ""
             rows.append(body(arm.label, [*cells, numbers.cell(test)], indent=1))
-    others = ", ".join(item.label for item in study.design.cox_groups.covariates)
+    others = ", ".join(phrase(item.label) for item in study.design.cox_groups.covariates)
     titles = head(
         "Group", "Events/n", numbers.cell(f"{horizon(study)} rate, % (CI)"),
         numbers.cell(f"Univariable HR ({CONFIDENCE})"), "P",
@@ -143,7 +153,7 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
     assert study.design.groups is not None
     return Table(
         "groups",
-        f"Survival by {study.design.groups.label.lower()}",
+        f"Survival by {phrase(study.design.groups.label)}",
         (titles,),
         tuple(rows),
         ((f"Multivariable models hold, beside the groups: {others}.",),),

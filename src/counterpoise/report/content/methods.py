@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.cohort import definitions
+from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import horizon
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
 from counterpoise.report.numbers import Numbers
@@ -81,10 +82,10 @@ def _adjustment(study: Study) -> str:
     adjustments = study.analyses.adjustments
     if adjustments is None:
         return ""
-    names = ", ".join(item.label for item in study.design.score.covariates)
+    names = ", ".join(phrase(item.label) for item in study.design.score.covariates)
     weighting, matching = adjustments.weighting, adjustments.matching
     text = (
-        f"The propensity score is a logistic regression of {study.design.treatment.label} on {names}. Weights "
+        f"The propensity score is a logistic regression of {phrase(study.design.treatment.label)} on {names}. Weights "
         f"estimate {ESTIMANDS[weighting.estimand]} and are "
         f"{'stabilised' if weighting.stabilised else 'not stabilised'}. The weighted hazard ratio is that of a Cox "
         "model with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score "
