@@ -267,13 +267,13 @@ rows = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(rules, st.lists(rows, min_size=1, max_size=6))
 def test_rules_agree_with_a_row_by_row_interpreter(rule: str, patients: list[dict[str, Any]]) -> None:
     assert values(rule, *patients) == [interpreted(rule, patient) for patient in patients]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.one_of(rules, st.text(max_size=60), st.text("ab1.<=!()[]\"'`,+-*/ iforandnte", max_size=40)))
 def test_the_parser_raises_nothing_but_input_errors(text: str) -> None:
     try:
@@ -285,7 +285,7 @@ def test_the_parser_raises_nothing_but_input_errors(text: str) -> None:
         frame([{}]).with_columns(rule.expression(KNOWN))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(days, days)
 def test_completed_years_count_birthdays(first: dt.date, second: dt.date) -> None:
     assert pl.select(completed_years(pl.lit(first), pl.lit(second))).item() == age_in_years(first, second)

@@ -75,7 +75,7 @@ def number_text(value: float) -> str:
 
 def is_blank(row: Sequence[str]) -> bool:
     """Say whether no cell of a row holds anything but white space."""
-    return not any(cell.strip() for cell in row)
+    return not "".join(row).strip()
 
 
 def grid_of(rows: Iterable[tuple[int, Sequence[str]]], name: str) -> Grid:
@@ -108,10 +108,11 @@ def frame_of(grid: Grid) -> tuple[tuple[str, ...], pl.DataFrame, tuple[Problem, 
 
     Empty cells beyond the header, and columns without a name or a value, are left out: spreadsheets write them.
     """
-    width = max(len(grid.header), *(len(row) for row in grid.rows))
+    widths = {len(grid.header), *map(len, grid.rows)}
+    width = max(widths)
     header = (*grid.header, *("" for _ in range(width - len(grid.header))))
     problems = _ragged(grid)
-    full = [[*row, *("" for _ in range(width - len(row)))] for row in grid.rows]
+    full = grid.rows if len(widths) == 1 else [[*row, *("" for _ in range(width - len(row)))] for row in grid.rows]
     columns = list(zip(*full, strict=True))
     used = [index for index in range(width) if header[index] or not is_blank(columns[index])]
     problems += [] if problems else name_problems([header[index] for index in used])

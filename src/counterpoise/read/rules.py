@@ -48,7 +48,7 @@ class Rule:
         """Return the rule as a polars expression: Boolean, Float64, Date or String by its kind.
 
         The frame must hold the types of `Table`: flags are Int64 there, while a rule that yields a flag is
-        Boolean. Only operations are used that narwhals has under the same names.
+        Boolean. The operations are those that narwhals has as well, but for the days between two dates.
 
         >>> adult = parse_rule("age >= 18").expression({"age": Column(kind="number")})
         >>> pl.DataFrame({"age": [17.0, 18.0, None]}).select(adult).to_series().to_list()

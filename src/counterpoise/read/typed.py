@@ -115,6 +115,8 @@ def _unknown_columns(raw: RawTable, id_column: str, declared: Mapping[str, Colum
 
 def _identifier_problems(raw: RawTable, identifiers: pl.Series) -> list[Problem]:
     """Find identifiers that are missing, and those that an earlier row has."""
+    if identifiers.is_unique().all() and not identifiers.null_count():
+        return []
     first_row: dict[str, int] = {}
     problems: list[Problem] = []
     column = f"column `{identifiers.name}`"
@@ -177,9 +179,10 @@ def _column_notes(name: str, text: pl.Series, column: Column, series: pl.Series)
     where = f"column `{name}`"
     if series.null_count() == series.len():
         return [Problem(where, "it holds no value")]
-    timed = sum(map(cells.has_time, text)) if column.kind == "date" else 0
+    timed = list(filter(cells.has_time, text.unique())) if column.kind == "date" else []
     if timed:
-        return [Problem(where, f"{timed} of its dates carry a time of day, which was dropped")]
+        count = int(text.is_in(timed).sum())
+        return [Problem(where, f"{count} of its dates carry a time of day, which was dropped")]
     return []
 
 
@@ -219,9 +222,10 @@ def _described(raw: RawTable, declared: Column | None, text: pl.Series) -> Colum
 
 def _inferred(text: pl.Series, missing: tuple[str, ...], levels: Mapping[str, str], *, decimal_comma: bool) -> Column:
     blank = {"", *missing}
-    present = [cell for cell in text if cell not in blank and cell.casefold() not in cells.MISSING_WORDS]
-    labelled = infer_labelled(set(present), levels)
-    kind = infer_kind(set(present), len(present), decimal_comma=decimal_comma)
+    present = {cell for cell in text.unique() if cell not in blank and cell.casefold() not in cells.MISSING_WORDS}
+    labelled = infer_labelled(present, levels)
+    rows = int(text.is_in(list(present)).sum())
+    kind = infer_kind(present, rows, decimal_comma=decimal_comma)
     return labelled or InferredColumn(kind=kind)
 
 
