@@ -94,8 +94,8 @@ def ascend(
             return Ascent(coefficients + step, first, point, steps, verdict, _indices(vanished))
         if steps == max_steps:
             return Ascent(coefficients, first, point, steps, Verdict.MAX_STEPS, ())
-        longest = max(LONGEST_STEP, spread(coefficients - start))
-        step = step * (longest / length) if length > longest else step
+        if length > LONGEST_STEP:
+            step = step * min(1.0, max(LONGEST_STEP, spread(coefficients - start)) / length)
         found = _halve(evaluate, coefficients, step, point.log_likelihood - floor)
         if found is None:
             endless = spread(coefficients - start) > ENDLESS_SPREAD
@@ -117,9 +117,11 @@ def aliased_columns(information: Floats, unit: Floats | None = None) -> Bools:
     diagonal = np.diag(information if unit is None else unit)
     if not np.isfinite(information).all():
         return np.ones(diagonal.size, dtype=bool)
-    empty = diagonal <= ALIASED_PIVOT * max(float(diagonal.max()), 0.0)
+    empty = diagonal <= 0
     scale = np.sqrt(np.where(empty, 1.0, diagonal))
     correlation = information / (scale[:, None] * scale)
+    if diagonal.size == 1:
+        return empty | (correlation[0] <= ALIASED_PIVOT)
     try:
         pivots = np.diag(np.linalg.cholesky(correlation)) ** 2
         if pivots.min() > ALIASED_PIVOT and not empty.any():

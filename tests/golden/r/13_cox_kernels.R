@@ -38,7 +38,7 @@ varying <- function(d, time, transform) {    # treatment x g(t): every row is sp
   d$t <- time; cut <- sort(unique(d$t[d$death == 1]))
   g <- switch(transform, identity = identity, log = log,
     rank = { r <- rank(d$t); function(u) r[match(u, d$t)] },
-    km = { s <- survfit(Surv(t, death) ~ 1, d); function(u) 1 - c(1, s$surv)[findInterval(u, s$time, left.open = TRUE) + 1] })
+    km = { k <- survfit(Surv(t, death) ~ 1, d); function(u) 1 - c(1, k$surv)[findInterval(u, k$time, left.open = TRUE) + 1] })
   s <- survSplit(Surv(t, death) ~ hormon + w + id + year, d, cut = cut); s <- s[s$t %in% cut, ]
   s$varying <- s$hormon * g(s$t)
   by <- function(k) { s$by <- s[[k]]; f <- coxph(control = TIGHT, Surv(tstart, t, death) ~ hormon + varying, s, weights = w, cluster = by); list(coef = unname(coef(f)[2]), se = sqrt(f$var[2, 2]), chisq = unname(coef(f)[2]^2) / f$var[2, 2]) }
