@@ -39,8 +39,15 @@ def test_fallback_fonts_are_used_only_where_needed() -> None:
 
 
 def test_what_no_font_knows_is_named() -> None:
-    assert style.missing_characters("a\N{PRIVATE USE ONE}b".replace("\N{PRIVATE USE ONE}", "\uf8fe")) in ("\uf8fe", "")
+    assert style.missing_characters("of no script: \U0010fffd\n") == "\U0010fffd"
     assert style.missing_characters("plain text\n") == ""
+
+
+def test_a_second_font_supplies_what_the_first_lacks() -> None:
+    letter = chr(min(style._characters("STIXGeneral") - style._characters(style.FONT)))
+    assert style.missing_characters(letter) == ""
+    with style.drawing_style(style.families_for(letter)):
+        assert style.text_width(letter) > 0
 
 
 def test_keys_fill_rows_and_wrap_long_labels() -> None:

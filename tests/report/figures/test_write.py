@@ -85,9 +85,9 @@ def test_svg_text_is_paths_unless_no_font_knows_it() -> None:
     record = RECORDS["flow"]
     assert isinstance(record, FlowFigure)
     assert b"<text" not in figure_files("flow", record, ("svg",))["flow.svg"]
-    strange = replace(record, included=FlowBox("\uf8fe included", 9))
-    if unprintable_characters(strange):
-        assert "\uf8fe included" in figure_files("flow", strange, ("svg",))["flow.svg"].decode()
+    strange = replace(record, included=FlowBox("\U0010fffd included", 9))
+    assert unprintable_characters(strange) == "\U0010fffd"
+    assert "\U0010fffd included" in figure_files("flow", strange, ("svg",))["flow.svg"].decode()
 
 
 def test_formats_and_records_are_checked() -> None:

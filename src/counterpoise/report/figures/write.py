@@ -41,7 +41,13 @@ _WORTH_A_WORKER = 3  # figures: fewer are drawn before a second process has star
 
 
 def draw(record: FigureRecord) -> "Figure":
-    """Draw a record as a matplotlib figure; its size is fixed in millimetres by its content."""
+    """Draw a record as a matplotlib figure; its size is fixed in millimetres by its content.
+
+    >>> from counterpoise.report.figures import FlowBox
+    >>> figure = draw(FlowFigure(FlowBox("Screened", 208), (), FlowBox("Included", 146), ()))
+    >>> round(figure.get_figwidth() * 25.4)  # a double column, mm
+    175
+    """
     from counterpoise.report.figures.style import drawing_style, families_for
 
     topic = _DRAWN_BY.get(type(record))
@@ -60,6 +66,11 @@ def figure_files(
     SVG text is drawn as paths, because a reader without the font would see other widths; only where no
     installed font knows a character does it stay text, for the reader's own fonts to draw. PNG has 300 dots
     an inch. PDF text is TrueType, so that it can be searched and edited.
+
+    >>> from counterpoise.report.figures import FlowBox
+    >>> record = FlowFigure(FlowBox("Screened", 208), (), FlowBox("Included", 146), ())
+    >>> list(figure_files("flow", record, ("svg", "png")))
+    ['flow.svg', 'flow.png']
     """
     from counterpoise.report.figures.style import drawing_style, families_for, missing_characters
 
@@ -112,6 +123,10 @@ def unprintable_characters(record: FigureRecord) -> str:
 
     Latin, Greek and Cyrillic are always known. Chinese, Japanese and Korean are drawn with the system's own
     fonts; where there are none, PDF and PNG show placeholder boxes and SVG leaves them to the reader's fonts.
+
+    >>> from counterpoise.report.figures import FlowBox
+    >>> unprintable_characters(FlowFigure(FlowBox("κ ≥ 0·8 – Größe", 208), (), FlowBox("Вошли", 146), ()))
+    ''
     """
     from counterpoise.report.figures.style import missing_characters
 
