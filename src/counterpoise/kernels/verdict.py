@@ -24,7 +24,7 @@ class Verdict(Enum):
 _ADVICE = {
     Verdict.CONVERGED: "the fit converged.",
     Verdict.SEPARATED: "the covariates predict the treatment perfectly in some patients, so no finite score exists; "
-    "use fewer or coarser covariates.",
+    "leave out patients who could get one treatment only, or use fewer or coarser covariates.",
     Verdict.MONOTONE: "all events fall on one side of a covariate, so the hazard ratio is infinite; "
     "merge its levels, or leave it out.",
     Verdict.COLLINEAR: "a covariate is constant or a combination of others; remove it.",
