@@ -306,5 +306,7 @@ def test_what_else_is_refused() -> None:
     for name, value in wrong.items():
         with pytest.raises(InputError, match=f"`{name}` must"):
             cox(**rows, **{name: value})
+    with pytest.raises(InputError, match="`initial` must be nearer"):
+        cox([1.0, 2.0, 3.0], [1, 1, 1], [1.0, 0.0, 2.0], initial=[900.0])
     with pytest.raises(InputError, match="`x` must have at least one column"):
         cox([1.0, 2.0], [1, 1], np.empty((2, 0)))

@@ -150,13 +150,18 @@ def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> As
     """Return the maximum of the partial likelihood; `start` and the result are of the scaled covariates."""
     if max_steps < 0:
         raise InputError(f"`max_steps` must not be negative; it is {max_steps}.")
-    return ascend(
+    ascent = ascend(
         lambda beta: evaluate(design, beta),
         start,
         spread=lambda beta: float(np.ptp(beta @ design.z[1:])),
         usual_information=float(design.death_weight.sum()),
         max_steps=max_steps,
     )
+    if ascent.verdict is Verdict.COLLINEAR and start.any():
+        at_zero = maximise(design, np.zeros_like(start), 0)
+        if at_zero.verdict is not Verdict.COLLINEAR:
+            raise InputError("`initial` must be nearer to the estimate; the likelihood is flat where it is.")
+    return ascent
 
 
 def quadratic_form(covariance: Floats, values: Floats) -> float:
