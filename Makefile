@@ -27,7 +27,7 @@ check: $(VENV)/.for-development
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -m "not slow" -n 2
 
 check-slow: $(VENV)/.for-development

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -97,6 +98,12 @@ def test_demo_runs_the_plan_that_ships_with_the_package(call: Call, stages: Simp
     assert stages.plan.parts[-3:] == ("examples", "imn", "study.toml")
     assert stages.plan.is_file()
     assert stages.folder == Path("there")
+
+
+def test_the_help_of_demo_counts_its_patients(call: Call) -> None:
+    table = Path(str(resources.files("counterpoise") / "examples" / "imn" / "imn_screened.csv"))
+    patients = len(table.read_text().splitlines()) - 1
+    assert f"{patients} synthetic patients" in call("demo", "--help")[1]
 
 
 def test_formats_are_passed_on_and_without_a_page_the_folder_is_named(call: Call, stages: SimpleNamespace) -> None:
