@@ -10,8 +10,9 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import cast
 
@@ -84,22 +85,14 @@ class _Worker:
         try:
             self._send((sys.path, str(Path(__file__).parents[1])))
             self._is_ready = self._receive() == _READY
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return
-        while self._tasks and self._is_ready:
-            try:
-                name, record = self._tasks.popleft()
-            except IndexError:
-                return
-            try:
-                self._send((name, record, self._formats))
+            while self._is_ready and (task := _take(self._tasks)):
+                self._send((*task, self._formats))
                 files = cast("Files | None", self._receive())
-            except (OSError, EOFError, pickle.PickleError):
-                files = None
-            if files is None:
-                self._tasks.append((name, record))
-                return
-            self._done.put((name, files))
+                if files is None:
+                    return
+                self._done.put((task[0], files))
+        except Exception:  # whatever ails a worker: what it does not deliver is drawn by the caller
+            return
 
     def finish(self, *, at_once: bool) -> None:
         """Wait for the figure in hand, unless the worker has none yet or must stop at once."""
@@ -114,6 +107,13 @@ def _can_start() -> bool:
     """Return whether `sys.executable` is an interpreter: it is not in a frozen or embedding program."""
     name = Path(sys.executable or "").name.lower()
     return name.startswith(("python", "pypy")) and not getattr(sys, "frozen", False)
+
+
+def _take(tasks: deque[Task]) -> Task | None:
+    try:
+        return tasks.popleft()
+    except IndexError:
+        return None
 
 
 def draw_all(
@@ -131,34 +131,28 @@ def draw_all(
     done: SimpleQueue[tuple[str, Files]] = SimpleQueue()
     found: dict[str, Files] = {}
     workers: list[_Worker] = []
-    finished = False
 
     def collect() -> None:
-        while True:
-            try:
-                name, files = done.get_nowait()
-            except Empty:
-                return
+        while not done.empty():
+            name, files = done.get()
             found[name] = files
             progress(name)
 
+    finished = False
     try:
-        for _ in range(processes - 1 if _can_start() else 0):
-            try:
+        with suppress(OSError):
+            for _ in range(processes - 1 if _can_start() else 0):
                 workers.append(_Worker(tasks, done, formats))
-            except OSError:
-                break
-        while len(found) < len(figures):
-            while tasks:
-                name, record = tasks.popleft()
-                done.put((name, figure_files(name, record, formats)))
-                collect()
-            for worker in workers:
-                worker.finish(at_once=False)
-            workers.clear()
+        while task := _take(tasks):
+            done.put((task[0], figure_files(*task, formats)))
             collect()
         finished = True
     finally:
         for worker in workers:
             worker.finish(at_once=not finished)
+    for name, record in figures:
+        collect()
+        if name not in found:
+            done.put((name, figure_files(name, record, formats)))
+    collect()
     return found
