@@ -130,7 +130,6 @@ TARGETS: dict[str, Callable[[Numbers], str]] = {
         "{dose.imn_boost_dose_gy.maximum:number0})"
     ),
 }
-NAMED_P = {"naive2n": "naive", "robust": ""}
 COMPLEMENTS = {
     "IPTW OS cT1-2 HR (complement)": ("ct34", 0),
     "IPTW OS pCR HR (complement)": ("pcr", 1),
@@ -150,6 +149,7 @@ def test_weighted_p_values_are_those_of_r_by_variance(numbers: Numbers, endpoint
     place = f"{endpoint.lower()}.weighted.hazard_ratio"
     assert p_value(numbers, f"{place}.naive") == listed["naive2n"]
     assert p_value(numbers, place) == listed["robust"]
+    assert p_value(numbers, f"{place}.stacked") == listed["stacked"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
-from counterpoise.balance import Estimand, WeightOptions, balancing_weights, propensity, weigh
+from counterpoise.balance import Estimand, WeightOptions, balancing_weights, propensity, weigh, weight_slopes
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.imbalance import effective_sample_size
@@ -165,3 +165,16 @@ def test_unknown_estimands_and_quantiles_out_of_order_are_refused() -> None:
 
 def test_every_option_describes_itself() -> None:
     assert all(field.description for field in WeightOptions.model_fields.values())
+
+
+@pytest.mark.parametrize("estimand", ["ATE", "ATT", "ATC", "ATO"])
+@pytest.mark.parametrize("stabilised", [True, False])
+def test_slopes_are_the_derivatives_of_the_weights_by_the_logit(estimand: Estimand, stabilised: bool) -> None:
+    logit, treated = np.linspace(-3, 3, 40), np.arange(40) % 3 == 0
+    step = 1e-5
+    beside = [
+        balancing_weights(1 / (1 + np.exp(-moved)), treated, estimand=estimand, stabilised=stabilised)
+        for moved in (logit + step, logit - step)
+    ]
+    slopes = weight_slopes(1 / (1 + np.exp(-logit)), treated, estimand=estimand, stabilised=stabilised)
+    np.testing.assert_allclose(slopes, (beside[0] - beside[1]) / (2 * step), rtol=1e-8, atol=1e-8)

@@ -3,7 +3,7 @@
 from counterpoise.balance.check import Balance, check_balance, largest_difference
 from counterpoise.balance.match import Matching, MatchOptions, match, tie_ranks
 from counterpoise.balance.propensity import PropensityScore, propensity
-from counterpoise.balance.weight import Estimand, Weighting, WeightOptions, balancing_weights, weigh
+from counterpoise.balance.weight import Estimand, Weighting, WeightOptions, balancing_weights, weigh, weight_slopes
 
 __all__ = [
     "Balance",
@@ -20,4 +20,5 @@ __all__ = [
     "propensity",
     "tie_ranks",
     "weigh",
+    "weight_slopes",
 ]

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from counterpoise.balance.propensity import PropensityScore
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Floats, as_binary, as_floats, require
+from counterpoise.kernels.arrays import Floats, as_binary, as_floats, as_vector, require
 from counterpoise.kernels.imbalance import effective_sample_size
 from counterpoise.read.codebook import Options
 
@@ -106,6 +106,31 @@ def balancing_weights(
         share = ((case * treated).sum(axis=-1) / case.sum(axis=-1))[..., None]
         weights = weights * np.where(treated, share, 1.0 - share)
     return weights if case_weights is None else weights * case
+
+
+def weight_slopes(
+    probability: ArrayLike, treatment: ArrayLike, *, estimand: Estimand = "ATE", stabilised: bool = True
+) -> Floats:
+    """Return the derivatives (n,) of `balancing_weights` by the logits of the score.
+
+    With e the score they are, for treated and controls, -(1-e)/e and e/(1-e) (ATE, times the arm's share where
+    stabilised), 0 and e/(1-e) (ATT), -(1-e)/e and 0 (ATC), -e(1-e) and e(1-e) (ATO).
+
+    >>> weight_slopes([0.5, 0.25], [1, 0], estimand="ATO")
+    array([-0.25  ,  0.1875])
+    """
+    score = as_vector("probability", probability)
+    treated = as_binary("treatment", treatment, score.size)
+    require((score > 0) & (score < 1), "`probability` must be between 0 and 1")
+    if estimand == "ATO":
+        return np.where(treated, -1.0, 1.0) * score * (1.0 - score)
+    slopes = np.where(treated, -(1.0 - score) / score, score / (1.0 - score))
+    if estimand == "ATT":
+        return np.where(treated, 0.0, slopes)
+    if estimand == "ATC":
+        return np.where(treated, slopes, 0.0)
+    share = treated.mean() if stabilised else 1.0
+    return slopes * np.where(treated, share, 1.0 - share if stabilised else 1.0)
 
 
 def _tilt(score: Floats, estimand: Estimand) -> Floats:

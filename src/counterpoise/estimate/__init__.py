@@ -10,6 +10,7 @@ from counterpoise.estimate.contrasts import (
     MODEL_BASED,
     NAIVE,
     PAIR_ROBUST,
+    STACKED,
     Contrast,
     RateDifference,
     matched_contrast,
@@ -35,6 +36,7 @@ from counterpoise.estimate.hazards import (
     hazard_table,
 )
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.stacked import stacked_influence, stacked_std_error
 from counterpoise.estimate.subgroups import (
     SubgroupAnalysis,
     SubgroupEffect,
@@ -57,6 +59,7 @@ __all__ = [
     "MODEL_BASED",
     "NAIVE",
     "PAIR_ROBUST",
+    "STACKED",
     "Adjustments",
     "AdverseEvent",
     "Analyses",
@@ -100,6 +103,8 @@ __all__ = [
     "hazard_table",
     "matched_contrast",
     "rate_difference",
+    "stacked_influence",
+    "stacked_std_error",
     "subgroup_analysis",
     "unadjusted_contrast",
     "weighted_contrast",

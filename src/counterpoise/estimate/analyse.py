@@ -100,11 +100,10 @@ def _contrasts(
     crude = unadjusted_contrast(design, endpoint, *shared)
     if adjustments is None:
         return [crude]
-    return [
-        crude,
-        matched_contrast(design, endpoint, adjustments, *shared),
-        weighted_contrast(design, endpoint, adjustments, *shared),
-    ]
+    weighted = weighted_contrast(design, endpoint, adjustments, *shared)
+    if adjustments.matching.n_pairs == 0:
+        return [crude, weighted]
+    return [crude, matched_contrast(design, endpoint, adjustments, *shared), weighted]
 
 
 def _bootstrap(

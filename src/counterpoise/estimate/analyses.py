@@ -25,7 +25,8 @@ class Analyses:
     """The results of one study; tuples run over the endpoints in the order of the plan.
 
     `events` counts all patients, the controls and the treated; `overall` is the curve of all patients;
-    `contrasts` is ordered by endpoint and then by adjustment.
+    `contrasts` is ordered by endpoint and then by adjustment; there is none of matched patients where no pair
+    could be made.
     """
 
     baseline: BaselineTable
@@ -45,3 +46,7 @@ class Analyses:
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""
         return next(c for c in self.contrasts if (c.endpoint.name, c.adjustment) == (endpoint, adjustment))
+
+    def was_compared(self, adjustment: str) -> bool:
+        """Return whether the arms were compared under this adjustment."""
+        return any(c.adjustment == adjustment for c in self.contrasts)

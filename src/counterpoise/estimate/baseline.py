@@ -36,7 +36,7 @@ class BaselineRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaselineTable:
-    """Table 1; the last group is the whole cohort where `with_total` was asked for."""
+    """Table 1; the last of `groups` and of `sizes` is the whole cohort, 'All'."""
 
     groups: tuple[str, ...]
     sizes: Counts
@@ -71,6 +71,7 @@ def _row(item: Covariate, codes: Counts, groups: int, members: Sequence[np.ndarr
         counts = np.zeros((0, groups + 1), dtype=int)
         return BaselineRow(item, known, missing, counts, mean, sd, median, minimum, maximum, test, p_value)
     counts = np.array([[int((m & (item.values == level)).sum()) for m in members] for level in range(len(item.levels))])
+    counts = counts.reshape(len(item.levels), groups + 1).astype(int)
     test, p_value = _test_counts(counts[:, :groups])
     return BaselineRow(item, known, missing, counts, empty, empty, empty, empty, empty, test, p_value)
 

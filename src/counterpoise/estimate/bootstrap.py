@@ -64,38 +64,46 @@ def bootstrap_effects(
     case_weights = fractional_weights(options.replicates, rows.size, options.seed)
     refit = batched_logistic(treated, score.x, case_weights, start=score.fit.coefficients)
     weights = balancing_weights(
-        refit.probability,
+        refit.probability[refit.converged],
         treated,
         estimand=weighting.estimand,
         stabilised=weighting.stabilised,
-        case_weights=case_weights,
+        case_weights=case_weights[refit.converged],
     )
-    label = design.treatment.label
     effects: list[BootstrapEffect] = []
     for endpoint, estimate in zip(design.endpoints, log_ratios, strict=True):
-        time, event = endpoint.time[rows], endpoint.event[rows]
-        hazard = batched_treatment_cox(time, event, treated, weights, ties=ties)
-        good = refit.converged & hazard.converged
-        spread = _spread(hazard.log_hazard_ratio[good])
-        differences = _differences(time, event, treated, weights[good], horizon)
-        tail = (1 - confidence) / 2
-        quantiles = np.quantile(hazard.log_hazard_ratio[good], (tail, 1 - tail)) if good.sum() > 1 else (np.nan, np.nan)
+        found, differences = _replicates(endpoint.time[rows], endpoint.event[rows], treated, weights, horizon, ties)
         effects.append(
             BootstrapEffect(
                 endpoint=endpoint,
-                ratio=hazard_ratio(label, estimate, spread, confidence),
-                percentile=(float(np.exp(quantiles[0])), float(np.exp(quantiles[1]))),
+                ratio=hazard_ratio(design.treatment.label, estimate, _spread(found), confidence),
+                percentile=_percentile(found, confidence),
                 difference_std_error=_spread(differences),
                 replicates=options.replicates,
-                failed=int((~good).sum()),
+                failed=options.replicates - found.size,
             )
         )
     return tuple(effects)
 
 
-def _differences(time: Floats, event: Bools, treated: Bools, weights: Floats, horizon: float) -> Floats:
-    active, control = (batched_survival(time[m], event[m], weights[:, m], horizon) for m in (treated, ~treated))
-    return active - control
+def _replicates(
+    time: Floats, event: Bools, treated: Bools, weights: Floats, horizon: float, ties: Ties
+) -> tuple[Floats, Floats]:
+    """Return log hazard ratio and difference of survival of the replicates that have a finite answer."""
+    if not event.any() or not weights.size:
+        return np.zeros(0), np.zeros(0)
+    hazard = batched_treatment_cox(time, event, treated, weights, ties=ties)
+    good = weights[hazard.converged]
+    active, control = (batched_survival(time[m], event[m], good[:, m], horizon) for m in (treated, ~treated))
+    return hazard.log_hazard_ratio[hazard.converged], active - control
+
+
+def _percentile(log_ratios: Floats, confidence: float) -> tuple[float, float]:
+    if log_ratios.size < 2:
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(log_ratios, (tail, 1 - tail))
+    return float(np.exp(lower)), float(np.exp(upper))
 
 
 def _spread(values: Floats) -> float:

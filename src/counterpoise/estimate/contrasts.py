@@ -8,10 +8,12 @@ import numpy as np
 from scipy.special import chdtrc, ndtr, ndtri
 
 from counterpoise.design import Design, Endpoint
+from counterpoise.errors import FitError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.curves import ArmCurve, arm_curve
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import CurveOptions
+from counterpoise.estimate.stacked import stacked_std_error
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox import CoxFit, Ties, cox
 from counterpoise.kernels.log_rank import log_rank
@@ -65,11 +67,13 @@ class _Sample:
     rows: Counts
     weights: Floats | None
     cluster: Counts | None
+    adjustments: Adjustments | None = None
 
 
 NAIVE = "naive (weights taken as numbers of patients)"
 MODEL_BASED = "model-based"
 PAIR_ROBUST = "robust, clustered by matched pair"
+STACKED = "stacked, estimation of the score included"
 FIXED_WEIGHT_ROBUST = "robust, weights taken as fixed"
 
 
@@ -84,8 +88,13 @@ def unadjusted_contrast(
 def matched_contrast(
     design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
-    """Compare the matched patients; the variance of the hazard ratio is clustered by pair (Austin 2014)."""
+    """Compare the matched patients; the variance of the hazard ratio is clustered by pair (Austin 2014).
+
+    Raises `FitError` where there are no pairs.
+    """
     matching = adjustments.matching
+    if matching.n_pairs == 0:
+        raise FitError("matched comparison: no two patients of the arms are within the caliper; widen it.")
     paired = np.flatnonzero(matching.pair >= 0)
     whole = matching.unmatched_treated == 0
     estimand = "ATT" if whole else "matched treated"
@@ -98,7 +107,7 @@ def weighted_contrast(
 ) -> Contrast:
     """Compare the weighted arms; the test under the curves is the robust score test (Lin and Wei 1989)."""
     weighting = adjustments.weighting
-    sample = _Sample(adjustments.rows, weighting.weights, None)
+    sample = _Sample(adjustments.rows, weighting.weights, None, adjustments)
     return _contrast(design, endpoint, sample, "weighted", weighting.estimand, horizon, curves, ties)
 
 
@@ -159,8 +168,11 @@ def _arms(
 def _variances(fit: CoxFit, sample: _Sample) -> list[tuple[str, float]]:
     """Return the standard errors of one fit by name, the one to be reported first."""
     model_based = float(np.sqrt(fit.naive_covariance[0, 0]))
-    if sample.weights is not None:
-        return [(FIXED_WEIGHT_ROBUST, float(fit.std_error[0])), (NAIVE, model_based)]
+    if sample.adjustments is not None:
+        robust = (FIXED_WEIGHT_ROBUST, float(fit.std_error[0]))
+        if fit.verdict is not Verdict.CONVERGED or sample.adjustments.weighting.truncation is not None:
+            return [robust, (NAIVE, model_based)]
+        return [robust, (STACKED, stacked_std_error(fit, sample.adjustments)), (NAIVE, model_based)]
     if sample.cluster is not None:
         return [(PAIR_ROBUST, float(fit.std_error[0])), (MODEL_BASED, model_based)]
     return [(MODEL_BASED, model_based)]

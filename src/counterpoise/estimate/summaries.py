@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.design import Covariate, Endpoint
+from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts
 from counterpoise.kernels.contingency import fisher_exact
 from counterpoise.kernels.proportion import wilson
@@ -58,7 +59,9 @@ class AdverseEvent:
 
 
 def compare_adverse_event(item: Covariate, label: str, treated: Bools) -> AdverseEvent:
-    """Count a 0/1 column in the control and in the treated arm."""
+    """Count a 0/1 column in the control and in the treated arm; raises `InputError` for any other column."""
+    if item.kind != "flag":
+        raise InputError(f"`{item.name}` must be a 0/1 column to be counted as an adverse event; it is a {item.kind}.")
     known = ~np.isnan(item.values)
     arms = (known & ~treated, known & treated)
     counts = np.array([[int((item.values[arm] == grade).sum()) for grade in (0, 1)] for arm in arms])
@@ -70,12 +73,16 @@ def compare_adverse_event(item: Covariate, label: str, treated: Bools) -> Advers
 def event_share(endpoint: Endpoint, members: Bools, confidence: float) -> EventShare:
     """Count the events among some of the patients."""
     events, size = int(endpoint.event[members].sum()), int(members.sum())
+    if size == 0:
+        return EventShare(0, 0, float("nan"), float("nan"), float("nan"))
     lower, upper = wilson(events, size, confidence)
     return EventShare(size, events, events / size, lower, upper)
 
 
 def dose_summary(item: Covariate) -> DoseSummary:
-    """Describe a dose among those who received it."""
+    """Describe a dose among those who received it; raises `InputError` where it is no number."""
+    if not item.is_numeric:
+        raise InputError(f"`{item.name}` must hold numbers to be summarised as a dose; it is a {item.kind}.")
     known = item.values[~np.isnan(item.values)]
     if known.size == 0:
         return DoseSummary(item, 0, float("nan"), float("nan"), float("nan"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, PAIR_ROBUST
+from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, PAIR_ROBUST, STACKED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.curves import contrast_figures
 from counterpoise.report.content.tables import (
@@ -70,23 +70,22 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
     rows: list[Row] = []
     for endpoint in study.design.endpoints:
         place = f"{endpoint.name}.weighted.hazard_ratio"
-        cells = list(ratio_cells(numbers, place))
-        cells += (
-            ratio_cells(numbers, f"{place}.bootstrap") if f"{place}.bootstrap" in numbers else (text("–"), text("–"))
-        )
-        cells += ratio_cells(numbers, f"{place}.{slug(NAIVE)}")
+        cells = [numbers.cell(f"{{{place}:ratio}}")]
+        for key in (place, *(f"{place}.{name}" for name in (slug(STACKED), "bootstrap", slug(NAIVE)))):
+            known = key in numbers
+            cells += [
+                numbers.cell(f"{{{key}:{style}}}") if known else text("–") for style in ("ratio_interval", "p_value")
+            ]
         rows.append(body(endpoint.short, cells))
     titles = (
-        head(
-            "", text("Robust, weights as fixed", 2), text("Bootstrap, score refitted", 2), text("Naive: not valid", 2)
-        ),
-        head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * 3)),
+        head("", "", *(text(name, 2) for name in ("Robust", "Stacked", "Bootstrap", "Naive: not valid"))),
+        head("Endpoint", "HR", *((numbers.cell(CONFIDENCE), "P") * 4)),
     )
     note = (
-        "The naive columns take the weights for numbers of patients and are printed only to compare with analyses "
-        "that did so. Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score "
-        "and weights refitted in each; its P value and interval use the standard deviation of the replicates."
+        "Robust: weights taken as fixed. Stacked: score, weights and Cox model as one system of estimating equations. "
+        "Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and weights "
+        "refitted in each; interval and P value from the standard deviation of the replicates. Naive: the weights "
+        "taken for numbers of patients, printed only to compare with analyses that did so."
     )
-    return Table(
-        "variances", "The weighted hazard ratio under three variances", titles, tuple(rows), (numbers.parts(note),)
-    )
+    caption = "The weighted hazard ratio under four variances"
+    return Table("variances", caption, titles, tuple(rows), (numbers.parts(note),))

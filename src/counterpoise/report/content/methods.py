@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.cohort import definitions
+from counterpoise.estimate import STACKED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import horizon
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
@@ -92,12 +93,7 @@ def _adjustment(study: Study) -> str:
         "residuals at tied times, which takes the weights as known"
         f"{' and is conservative for that reason' if weighting.estimand == 'ATE' else ''}. "
     )
-    if study.analyses.bootstrap:
-        text += (
-            "Beside it stands a bootstrap of {settings.bootstrap_replicates:count} replicates with exponential "
-            "weights (fractional random weights, seed {settings.bootstrap_seed:number0}), each refitting the "
-            "score, the weights and the Cox model. "
-        )
+    text += _other_variances(study)
     text += (
         "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of "
         "the weighted Cox model. Matching was one to one, nearest neighbour without replacement on the logit of the "
@@ -115,6 +111,23 @@ def _adjustment(study: Study) -> str:
         "clustered by pair. Balance was judged by standardised differences, whose denominator is that of the "
         "unadjusted sample throughout."
     )
+
+
+def _other_variances(study: Study) -> str:
+    """Say which variances of the weighted hazard ratio stand beside the robust one."""
+    text = ""
+    if any(STACKED in contrast.others for contrast in study.analyses.contrasts):
+        text += (
+            "Beside it stands the stacked variance of Shu, Young, Toh and Wang, which solves the estimating equations "
+            "of score, weights and Cox model as one system. "
+        )
+    if study.analyses.bootstrap:
+        text += (
+            "A bootstrap of {settings.bootstrap_replicates:count} replicates with exponential weights (fractional "
+            "random weights, seed {settings.bootstrap_seed:number0}) refits the score, the weights and the Cox model "
+            "in each. "
+        )
+    return text
 
 
 def _subgroups(study: Study) -> str:
