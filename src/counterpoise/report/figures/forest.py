@@ -28,7 +28,7 @@ _ROW = 4.6  # mm, a row of one line
 _EDGE = 1.0
 _INDENT = 3.0
 _BETWEEN = 4.0  # mm between columns
-_PLOT = (46.0, 70.0)  # mm, narrowest and widest plot
+_PLOT = (42.0, 70.0)  # mm, narrowest and widest plot
 _LABEL = (30.0, 62.0)  # mm, narrowest and widest label column; longer labels are wrapped
 _NICE = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 20.0, 50.0, 100.0)
 _SQUARE = 2.4  # mm, side of the largest square
@@ -80,7 +80,6 @@ def draw_forest(record: ForestFigure) -> Figure:
 
 def _columns(record: ForestFigure) -> _Columns:
     """Return the narrowest columns that hold their texts, the plot taking what is left of 175 mm."""
-    labels = [text_width(row.label, bold=row.kind != "body") + _INDENT * row.indent for row in record.rows]
     titles = [max(text_width(line, bold=True) for line in title.split("\n")) for title in record.column_titles]
     widths = list(titles[1:])
     for row in record.rows:
@@ -89,7 +88,9 @@ def _columns(record: ForestFigure) -> _Columns:
     left = len(widths) - min(record.right_columns, len(widths))
     table = sum(widths) + _BETWEEN * (len(widths) + 1) + 2 * _EDGE
     room = min(max(DOUBLE - table - _PLOT[0], _LABEL[0]), _LABEL[1])
-    label_width = max(min(max(labels), room), titles[0])
+    lines = [(row, line) for row in record.rows for line in _wrapped(row, room)]
+    longest = max(text_width(line, bold=row.kind != "body") + _INDENT * row.indent for row, line in lines)
+    label_width = max(longest, titles[0])
     table += label_width
     plot = min(max(DOUBLE - table, _PLOT[0]), _PLOT[1])
     centres: list[float] = []
@@ -106,7 +107,11 @@ def _columns(record: ForestFigure) -> _Columns:
 
 
 def _label(row: ForestRow, columns: _Columns) -> tuple[str, ...]:
-    return wrap(row.label, columns.label_width - _INDENT * row.indent + 0.1, bold=row.kind != "body")
+    return _wrapped(row, columns.label_width)
+
+
+def _wrapped(row: ForestRow, width: float) -> tuple[str, ...]:
+    return wrap(row.label, width - _INDENT * row.indent + 0.1, bold=row.kind != "body")
 
 
 def _head(sheet: Sheet, record: ForestFigure, columns: _Columns, bottom: float) -> None:
