@@ -7,13 +7,13 @@ from counterpoise.design.options import (
     TableOneOptions,
     TreatmentOptions,
 )
+from counterpoise.design.selection import Selection
 from counterpoise.design.study_design import (
     DAYS_PER_MONTH,
     Design,
     Endpoint,
     Groups,
     Response,
-    Selection,
     Treatment,
     canonical_order,
     make_design,

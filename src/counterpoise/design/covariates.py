@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.read.codebook import Kind
 from counterpoise.read.table import Table
@@ -29,7 +30,7 @@ class Covariate:
     @property
     def is_numeric(self) -> bool:
         """Whether it is summarised by mean and standard deviation, not by counts."""
-        return not self.levels
+        return self.kind in ("integer", "number")
 
     @property
     def full_label(self) -> str:
@@ -57,7 +58,11 @@ class Terms:
 
 
 def covariate(table: Table, name: str) -> Covariate:
-    """Return one column of the table as an array; a flag has the levels No and Yes."""
+    """Return one column of the table as an array; a flag has the levels No and Yes.
+
+    Of a category, the levels that occur, in the order of the codebook. Raises `InputError` for a date, a text or
+    an identifier.
+    """
     column, series = table.columns[name], table.frame[name]
     label = column.label or name
     if column.kind in ("integer", "number"):
@@ -65,6 +70,8 @@ def covariate(table: Table, name: str) -> Covariate:
     if column.kind == "flag":
         levels = tuple(column.levels.get(code, word) for code, word in (("0", "No"), ("1", "Yes")))
         return Covariate(name, label, column.unit, "flag", _floats(series), levels)
+    if column.kind != "category":
+        raise InputError(f"`{name}` must be a number, a flag or a category; its kind is {column.kind}.")
     present = series.drop_nulls().unique().sort().to_list()
     codes = [code for code in (column.levels or present) if code in set(present)]
     index = {code: float(position) for position, code in enumerate(codes)}

@@ -10,6 +10,7 @@ import polars as pl
 from counterpoise.cohort import EndpointTimes
 from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms
 from counterpoise.design.options import TreatmentOptions
+from counterpoise.design.selection import Selection, selection_problems
 from counterpoise.errors import DataError, Problem
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.read.table import Table
@@ -93,29 +94,24 @@ def canonical_order(table: Table) -> Table:
     return replace(table, frame=table.frame[order])
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which columns play which part: names of columns or of derived variables."""
-
-    baseline: tuple[str, ...] = ()
-    score: tuple[str, ...] = ()
-    cox: tuple[str, ...] = ()
-    cox_groups: tuple[str, ...] = ()
-    subgroups: tuple[str, ...] = ()
-    response: tuple[str, str] | None = None
-
-
 def make_design(
     table: Table, endpoints: Sequence[EndpointTimes], options: TreatmentOptions, selection: Selection
 ) -> Design:
     """Carry the included patients over the border.
 
-    Raises `DataError` when an arm is empty, someone's treatment is not known, an endpoint has no event, or a
-    covariate of a model is constant or wholly missing.
+    Raises `DataError`, with every problem, when an arm is empty, someone's treatment or group is not known, an
+    endpoint has no event, or a column cannot play its part: it is of the wrong kind, constant or wholly missing,
+    or no patient has every covariate of a model.
     """
-    treatment = _treatment(table, options)
-    _require_events(endpoints)
-    _require_variation(table, selection)
+    problems = [
+        *_treatment_problems(table, options),
+        *_group_problems(table, options.groups),
+        *_event_problems(endpoints),
+        *selection_problems(table, options, selection),
+    ]
+    if problems:
+        raise DataError(problems)
+    treatment = _treatment(covariate(table, options.column), options)
     groups = _groups(table, options.groups) if options.groups else None
     return Design(
         ids=tuple(table.frame[table.id_column].to_list()),
@@ -139,25 +135,30 @@ def _terms(table: Table, names: Sequence[str]) -> Terms:
     return Terms((), np.zeros((table.frame.height, 0)), (), ())
 
 
-def _treatment(table: Table, options: TreatmentOptions) -> Treatment:
+def _treatment(item: Covariate, options: TreatmentOptions) -> Treatment:
+    return Treatment(options.column, options.label or item.label, (options.control, options.treated), item.values == 1)
+
+
+def _treatment_problems(table: Table, options: TreatmentOptions) -> list[Problem]:
+    where, kind = f"plan: treatment.column = `{options.column}`", table.columns[options.column].kind
+    if kind != "flag":
+        return [Problem(where, f"must be a 0/1 column; it is of kind {kind}", "derive a flag")]
     item = covariate(table, options.column)
-    where = f"plan: treatment.column = `{options.column}`"
-    if item.kind != "flag":
-        raise DataError([Problem(where, f"must be a 0/1 column; it is declared as {item.kind}", "derive a flag")])
-    unknown = int(np.isnan(item.values).sum())
+    unknown, size = int(np.isnan(item.values).sum()), item.values.size
     if unknown:
         remedy = f'exclude them by a rule: drop = "{options.column} is missing"'
-        raise DataError([Problem(where, f"is not known for {unknown} of {item.values.size} included patients", remedy)])
-    received = item.values == 1
-    for arm, label in ((received, options.treated), (~received, options.control)):
-        if not arm.any():
-            what = f"leaves the arm '{label}' empty among {received.size} included patients"
-            raise DataError([Problem(where, what, "check the eligibility rules and the coding of the column")])
-    return Treatment(options.column, options.label or item.label, (options.control, options.treated), received)
+        return [Problem(where, f"is not known for {unknown} of {size} included patients", remedy)]
+    arms = (((item.values == 1).any(), options.treated), ((item.values == 0).any(), options.control))
+    remedy = "check the eligibility rules and the coding of the column"
+    return [
+        Problem(where, f"leaves the arm '{label}' empty among {size} included patients", remedy)
+        for present, label in arms
+        if not present
+    ]
 
 
-def _require_events(endpoints: Sequence[EndpointTimes]) -> None:
-    problems = [
+def _event_problems(endpoints: Sequence[EndpointTimes]) -> list[Problem]:
+    return [
         Problem(
             f"plan: endpoints.{e.name}",
             f"has no event among {e.event.size} included patients",
@@ -166,39 +167,17 @@ def _require_events(endpoints: Sequence[EndpointTimes]) -> None:
         for e in endpoints
         if not e.event.any()
     ]
-    if problems:
-        raise DataError(problems)
 
 
-def _require_variation(table: Table, selection: Selection) -> None:
-    problems: list[Problem] = []
-    keys = (
-        ("balance.covariates", selection.score),
-        ("cox.covariates", selection.cox),
-        ("subgroups.by", selection.subgroups),
-    )
-    for key, names in keys:
-        for name in names:
-            distinct = table.frame[name].drop_nulls().n_unique()
-            if distinct < 2:
-                values = "one value only" if distinct else "no value"
-                what = f"`{name}` has {values} among {table.frame.height} included patients"
-                problems.append(Problem(f"plan: {key}", what, "remove it"))
-    if problems:
-        raise DataError(problems)
+def _group_problems(table: Table, name: str | None) -> list[Problem]:
+    count = table.frame[name].null_count() if name else 0
+    if not count:
+        return []
+    return [
+        Problem(f"plan: treatment.groups = `{name}`", f"is not known for {count} patients", "exclude them by a rule")
+    ]
 
 
 def _groups(table: Table, name: str) -> Groups:
     item = covariate(table, name)
-    if np.isnan(item.values).any():
-        count = int(np.isnan(item.values).sum())
-        raise DataError(
-            [
-                Problem(
-                    f"plan: treatment.groups = `{name}`",
-                    f"is not known for {count} patients",
-                    "exclude them by a rule",
-                )
-            ]
-        )
     return Groups(item.label, item.levels, item.values.astype(int))
