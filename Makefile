@@ -1,13 +1,12 @@
 # The two commands of the README are `make demo` and `make check`; the others serve developers.
 # Everything is installed into .venv from wheels, in the versions of constraints.txt, and again only when
 # pyproject.toml or constraints.txt changes. Another Python is named by PYTHON=python3.12.
-# autograd-gamma, which lifelines needs in the tests, is published as source only.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input \
-	--only-binary :all: --no-binary autograd-gamma --constraint constraints.txt
+	--only-binary :all: --constraint constraints.txt
 
 .PHONY: demo rotterdam check check-slow format clean
 .DELETE_ON_ERROR:
@@ -56,6 +55,5 @@ $(VENV)/.for-use: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.for-development: $(VENV)/.for-use
 	@echo "Installing the development tools into $(VENV)"
-	@$(INSTALL) autograd-gamma
 	@$(INSTALL) --no-build-isolation --editable ".[dev]"
 	@touch $@

