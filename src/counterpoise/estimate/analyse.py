@@ -44,16 +44,12 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
     baseline_groups = baseline_table(design.baseline, groups.codes, groups.labels) if groups else None
     progress("Survival curves", 0.1)
     overall = tuple(arm_curve("All", e.time, e.event, horizon, curves) for e in design.endpoints)
-    by_treatment = tuple(compare_curves(e, arms, design.treatment.labels, horizon, curves) for e in design.endpoints)
     by_groups = tuple(
         compare_curves(e, groups.codes, groups.labels, horizon, curves) for e in design.endpoints if groups
     )
     progress("Cox models", 0.2)
-    treatment = _treatment_covariate(design)
-    hazards = tuple(
-        hazard_table(e, (*design.cox.covariates, treatment), ties=ties, confidence=curves.confidence)
-        for e in design.endpoints
-    )
+    covariates = (*design.cox.covariates, _treatment_covariate(design))
+    hazards = tuple(hazard_table(e, covariates, ties=ties, confidence=curves.confidence) for e in design.endpoints)
     group_hazards = tuple(_group_hazards(design, groups, e, options) for e in design.endpoints if groups)
     progress("Propensity score, weights and matching", 0.4)
     adjustments = None
@@ -72,7 +68,6 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         follow_up=follow_up(_of_deaths(design.endpoints), curves),
         events=tuple(_event_shares(design, e, curves.confidence) for e in design.endpoints),
         overall=overall,
-        by_treatment=by_treatment,
         by_groups=by_groups,
         hazards=hazards,
         group_hazards=group_hazards,

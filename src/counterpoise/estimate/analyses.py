@@ -34,7 +34,6 @@ class Analyses:
     follow_up: FollowUp
     events: tuple[tuple[EventShare, EventShare, EventShare], ...]
     overall: tuple[ArmCurve, ...]
-    by_treatment: tuple[CurveComparison, ...]
     by_groups: tuple[CurveComparison, ...]
     hazards: tuple[HazardTable, ...]
     group_hazards: tuple[GroupHazards, ...]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from counterpoise.design import Endpoint
 from counterpoise.estimate import BaselineRow, BaselineTable
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import KEYS, body, group, head, horizon, text
@@ -180,28 +181,7 @@ def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             "patient-years in all."
         )
     )
-    rows = [
-        body(
-            f"{endpoint.label} ({endpoint.short})",
-            [
-                *(
-                    numbers.cell(
-                        f"{{{endpoint.name}.{key}.events:count}}/{{{endpoint.name}.{key}.n:count}} "
-                        f"({{{endpoint.name}.{key}.event_share:share}})"
-                    )
-                    for key in ("all", *KEYS)
-                ),
-                numbers.cell(
-                    f"{{{endpoint.name}.overall.rate:share}} ({{{endpoint.name}.overall.rate:share_interval}})"
-                ),
-                numbers.cell(f"{{{endpoint.name}.overall.at_risk:count}}"),
-                numbers.cell(
-                    f"{{{endpoint.name}.overall.median:median}} ({{{endpoint.name}.overall.median:median_interval}})"
-                ),
-            ],
-        )
-        for endpoint in study.design.endpoints
-    ]
+    rows = tuple(_event_row(numbers, endpoint) for endpoint in study.design.endpoints)
     labels = study.design.treatment.labels
     titles = head(
         "Endpoint",
@@ -213,7 +193,19 @@ def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         "Median, months (CI)",
     )
     note = f"Intervals are {study.plan.curves.interval} at " + "{settings.confidence:percent0}."
-    yield Table("events", "Events and survival of all patients", (titles,), tuple(rows), (numbers.parts(note),))
+    yield Table("events", "Events and survival of all patients", (titles,), rows, (numbers.parts(note),))
+
+
+def _event_row(numbers: Numbers, endpoint: Endpoint) -> Row:
+    place = endpoint.name
+    counts = [
+        f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}} ({{{place}.{key}.event_share:share}})"
+        for key in ("all", *KEYS)
+    ]
+    rate = f"{{{place}.overall.rate:share}} ({{{place}.overall.rate:share_interval}})"
+    median = f"{{{place}.overall.median:median}} ({{{place}.overall.median:median_interval}})"
+    templates = (*counts, rate, f"{{{place}.overall.at_risk:count}}", median)
+    return body(f"{endpoint.label} ({endpoint.short})", [numbers.cell(template) for template in templates])
 
 
 def toxicity_section(study: Study, numbers: Numbers) -> Iterable[Block]:

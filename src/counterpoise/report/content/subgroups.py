@@ -1,65 +1,75 @@
 """The forest of subgroups of the weighted cohort."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from counterpoise.estimate import (
-    HazardRatio,
-)
-from counterpoise.report.content.tables import (
-    CONFIDENCE,
-    KEYS,
-    body,
-    head,
-    text,
-)
+from counterpoise.estimate import HazardRatio, SubgroupAnalysis
+from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, text
 from counterpoise.report.document import Block, Figure, Heading, Row, Table
-from counterpoise.report.figures import (
-    ForestFigure,
-    ForestRow,
-)
+from counterpoise.report.figures import ForestFigure, ForestRow
 from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
 
+TOO_FEW = "too few events"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of forest and table: its counts and its ratio as templates; no ratio where it is not shown."""
+
+    label: str
+    counts: tuple[str, ...]
+    ratio: str
+    p_value: str
+    effect: HazardRatio
+
 
 def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
-    """Draw the forest of subgroups of the weighted cohort."""
+    """Draw the forest of subgroups of the weighted cohort, and print it as a table."""
     subgroups = study.analyses.subgroups
     if subgroups is None:
         return
     yield Heading(1, "Subgroups", "subgroups")
-    name, (control, treated) = subgroups.endpoint.name, study.design.treatment.labels
-    rows: list[ForestRow] = []
-    table: list[Row] = []
+    caption = f"{subgroups.endpoint.label} in subgroups of the weighted cohort"
+    drawing = _forest(study, numbers, subgroups)
+    yield Figure("forest", caption, f"Forest plot of {subgroups.endpoint.short} by subgroup.", drawing)
+    yield _table(study, numbers, subgroups, caption)
+
+
+def _lines(subgroups: SubgroupAnalysis) -> Iterable[tuple[str, str, tuple[_Line, ...]]]:
+    """Yield each variable with the template of its interaction test and its levels."""
     for variable in subgroups.variables:
         place = f"subgroups.{variable.covariate.name}"
-        interaction = f"{{{place}.interaction:p}}"
-        rows.append(ForestRow(variable.covariate.label, columns=("", "", "", numbers.text(interaction)), kind="group"))
-        table.append(body(variable.covariate.label, [text("")] * 4 + [numbers.cell(interaction)]))
-        for level, effect in enumerate(variable.levels):
-            where = f"{place}.l{level}"
-            counts = tuple(f"{{{where}.{key}.events:count}}/{{{where}.{key}.n:count}}" for key in reversed(KEYS))
-            ratio = f"{{{where}.hazard_ratio:ratio}} ({{{where}.hazard_ratio:ratio_interval}})"
-            shown = (ratio, f"{{{where}.hazard_ratio:p_value}}") if not effect.too_few else ("too few events", "")
-            rows.append(_forest_row(numbers, effect.level, counts, "" if effect.too_few else ratio, effect.ratio))
-            table.append(body(effect.level, [numbers.cell(c) for c in (*counts, *shown)] + [text("")], indent=1))
-    place = f"{name}.weighted"
-    counts = tuple(f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}}" for key in reversed(KEYS))
-    ratio = f"{{{place}.hazard_ratio:ratio}} ({{{place}.hazard_ratio:ratio_interval}})"
-    overall = _forest_row(numbers, "All patients", counts, ratio, subgroups.overall, whole=True)
-    table.append(
-        Row(
-            (
-                text("All patients"),
-                *(numbers.cell(c) for c in (*counts, ratio, f"{{{place}.hazard_ratio:p_value}}")),
-                text(""),
-            ),
-            "total",
+        levels = tuple(
+            _line(effect.level, f"{place}.l{level}", effect.ratio, shown=not effect.too_few)
+            for level, effect in enumerate(variable.levels)
         )
-    )
-    drawing = ForestFigure(
-        rows=(*rows, overall),
+        yield variable.covariate.label, f"{{{place}.interaction:p}}", levels
+
+
+def _overall(subgroups: SubgroupAnalysis) -> _Line:
+    return _line("All patients", f"{subgroups.endpoint.name}.weighted", subgroups.overall, shown=True)
+
+
+def _line(label: str, place: str, effect: HazardRatio, *, shown: bool) -> _Line:
+    counts = tuple(f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}}" for key in reversed(KEYS))
+    ratio = f"{{{place}.hazard_ratio:ratio}} ({{{place}.hazard_ratio:ratio_interval}})" if shown else ""
+    return _Line(label, counts, ratio, f"{{{place}.hazard_ratio:p_value}}" if shown else "", effect)
+
+
+def _forest(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis) -> ForestFigure:
+    control, treated = study.design.treatment.labels
+    rows: list[ForestRow] = []
+    for label, interaction, levels in _lines(subgroups):
+        rows.append(ForestRow(label, columns=("", "", "", numbers.text(interaction)), kind="group"))
+        rows += [_forest_row(numbers, line) for line in levels]
+    return ForestFigure(
+        rows=(*rows, _forest_row(numbers, _overall(subgroups), whole=True)),
         column_titles=(
-            "Subgroup", f"{treated}\nevents/n", f"{control}\nevents/n", numbers.text(f"HR ({CONFIDENCE})"),
+            "Subgroup",
+            f"{treated}\nevents/n",
+            f"{control}\nevents/n",
+            numbers.text(f"HR ({CONFIDENCE})"),
             "P interaction",
         ),
         x_label="Hazard ratio",
@@ -67,14 +77,30 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         favours_right=f"{control} better",
         overall=subgroups.overall.estimate,
         right_columns=2,
-    )  # fmt: skip
-    caption = f"{subgroups.endpoint.label} in subgroups of the weighted cohort"
-    yield Figure("forest", caption, f"Forest plot of {subgroups.endpoint.short} by subgroup.", drawing)
-    note = (
-        "Weights of the whole cohort, robust variance. P of interaction: robust Wald test of the products of "
-        "treatment and level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
-        "{settings.subgroup_events_per_arm:count} in an arm."
     )
+
+
+def _forest_row(numbers: Numbers, line: _Line, *, whole: bool = False) -> ForestRow:
+    columns = (*(numbers.text(count) for count in line.counts), numbers.text(line.ratio), "")
+    if not line.ratio:
+        return ForestRow(line.label, 1, columns, note=TOO_FEW)
+    effect, indent, kind = line.effect, 0 if whole else 1, "total" if whole else "body"
+    return ForestRow(
+        line.label, indent, columns, effect.estimate, effect.lower, effect.upper, effect.std_error**-2, kind=kind
+    )
+
+
+def _table(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis, caption: str) -> Table:
+    control, treated = study.design.treatment.labels
+    rows: list[Row] = []
+    for label, interaction, levels in _lines(subgroups):
+        rows.append(body(label, [*[text("")] * 4, numbers.cell(interaction)]))
+        for line in levels:
+            shown = (*line.counts, line.ratio or TOO_FEW, line.p_value)
+            rows.append(body(line.label, [*(numbers.cell(part) for part in shown), text("")], indent=1))
+    whole = _overall(subgroups)
+    cells = [numbers.cell(part) for part in (*whole.counts, whole.ratio, whole.p_value)]
+    rows.append(Row((text(whole.label), *cells, text("")), "total"))
     titles = head(
         "Subgroup",
         f"{treated}: events/n",
@@ -83,23 +109,9 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         "P",
         "P interaction",
     )
-    yield Table("subgroups", caption, (titles,), tuple(table), (numbers.parts(note),))
-
-
-def _forest_row(
-    numbers: Numbers, label: str, counts: Sequence[str], ratio: str, effect: HazardRatio, *, whole: bool = False
-) -> ForestRow:
-    """Draw an effect, or only its counts where `ratio` is empty."""
-    columns = (*(numbers.text(count) for count in counts), numbers.text(ratio), "")
-    if not ratio:
-        return ForestRow(label, 1, columns, note="too few events")
-    return ForestRow(
-        label,
-        0 if whole else 1,
-        columns,
-        effect.estimate,
-        effect.lower,
-        effect.upper,
-        effect.std_error**-2,
-        kind="total" if whole else "body",
+    note = (
+        "Weights of the whole cohort, robust variance. P of interaction: robust Wald test of the products of "
+        "treatment and level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
+        "{settings.subgroup_events_per_arm:count} in an arm."
     )
+    return Table("subgroups", caption, (titles,), tuple(rows), (numbers.parts(note),))
