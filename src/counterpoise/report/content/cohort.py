@@ -126,15 +126,8 @@ def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple
     p_value = numbers.cell(f"{{{place}.p:p}}{FISHER if 'Fisher' in item.test else ''}")
     blank = [text("")] * len(keys)
     if item.covariate.is_numeric:
-        digits = "0" if item.covariate.kind == "integer" else "1"
         middle = [numbers.cell(f"{{{place}.{k}.mean:number1}} ({{{place}.{k}.sd:number1}})") for k in keys]
-        spread = [
-            numbers.cell(
-                f"{{{place}.{k}.median:number{digits}}} "
-                f"({{{place}.{k}.minimum:number{digits}}}–{{{place}.{k}.maximum:number{digits}}})"
-            )
-            for k in keys
-        ]
+        spread = [numbers.cell(_median_and_range(item, numbers, f"{place}.{k}")) for k in keys]
         yield body(item.covariate.full_label, [*blank, p_value])
         yield body("Mean (SD)", [*middle, text("")], indent=1)
         yield body("Median (range)", [*spread, text("")], indent=1)
@@ -146,6 +139,14 @@ def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple
             yield body(label, [*(_count(numbers, f"{place}.l{level}.{k}") for k in keys), text("")], indent=1)
     if item.missing.any():
         yield body("Missing", [*(numbers.cell(f"{{{place}.{k}.missing:count}}") for k in keys), text("")], indent=1)
+
+
+def _median_and_range(item: BaselineRow, numbers: Numbers, place: str) -> str:
+    """Return the template of a median and its range; whole numbers are whole unless the median falls between two."""
+    digits = "0" if item.covariate.kind == "integer" else "1"
+    between = digits == "0" and numbers[f"{place}.median"].value % 1 != 0
+    limits = (f"{{{place}.{key}:number{digits}}}" for key in ("minimum", "maximum"))
+    return f"{{{place}.median:number{1 if between else digits}}} ({'–'.join(limits)})"
 
 
 def _count(numbers: Numbers, place: str) -> Cell:
