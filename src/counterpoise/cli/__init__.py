@@ -16,6 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0: done. 2: something that the user can mend, said in one line each. 1: a fault of the program, in one
     sentence; with COUNTERPOISE_DEBUG set, its traceback. 130: stopped by Ctrl-C.
     """
+    # One thread of linear algebra: the same bytes on any number of cores, and matrices this small gain nothing by two.
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
     from counterpoise.cli import screen
     from counterpoise.cli.commands import app
 

@@ -17,6 +17,7 @@ VALUE_STEP = 1e-9  # sums of log factorials this close are the same product of f
 VALUE_STEPS = 2**36  # and this many are told apart, which keeps the step below the tolerance
 MOST_KEYS = 2**62  # what a rest may be numbered up to
 EXACT_WORK = 4_000_000  # terms; beyond them the p-value is simulated
+MOST_TABLES = 5e8  # with these margins; beyond them the exact sum needs more terms than that
 SIMULATED_TABLES = 100_000
 SEED = 20_240_229
 
@@ -122,7 +123,7 @@ def _exact(counts: Counts, log_factorial: Floats) -> float | None:
     if counts.shape[0] > counts.shape[1]:
         counts = counts.T
     columns = np.sort(counts.sum(axis=0)).tolist()
-    if (int(counts.sum()) + 1) ** (counts.shape[0] - 1) > MOST_KEYS:
+    if (int(counts.sum()) + 1) ** (counts.shape[0] - 1) > MOST_KEYS or _log_tables(counts) > math.log(MOST_TABLES):
         return None
     limit = float(log_factorial[counts].sum()) - TIE_TOLERANCE
     states = _States(np.sort(counts.sum(axis=1))[None, :], np.array([0, 1]), np.zeros(1), np.ones(1))
@@ -143,6 +144,18 @@ def _exact(counts: Counts, log_factorial: Floats) -> float | None:
         from_here = np.append(np.cumsum(chance[::-1])[::-1], 0.0)
         total += float(from_here[np.searchsorted(value[order], limit - filled)] @ probability)
     return total
+
+
+def _log_tables(counts: Counts) -> float:
+    """Return about the logarithm of the number of tables with these margins (Good 1976, Ann Stat 4:1159)."""
+    rows, columns = counts.shape
+
+    def log_choose(n: Counts | int, k: int) -> Floats:
+        return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+
+    by_row = log_choose(counts.sum(axis=1) + columns - 1, columns - 1).sum()
+    by_column = log_choose(counts.sum(axis=0) + rows - 1, rows - 1).sum()
+    return float(by_row + by_column - log_choose(int(counts.sum()) + rows * columns - 1, rows * columns - 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
