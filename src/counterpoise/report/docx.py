@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 import docx
 from docx.document import Document as WordDocument
@@ -23,15 +24,18 @@ from counterpoise.report.document import (
     Heading,
     Mark,
     Paragraph,
+    Part,
     Parts,
     Reference,
     Row,
     Strong,
     Table,
+    Value,
     alignment,
     check_document,
     drawing,
     labels,
+    plain,
     printable,
     spread,
 )
@@ -192,7 +196,8 @@ class _Writer:
                 rule_under(paragraph)
             if column == 0 and row.indent:
                 paragraph.paragraph_format.left_indent = Cm(_INDENT_CM * row.indent)
-            paragraph.paragraph_format.keep_with_next = keep or row.kind == "group" or None
+            if keep or row.kind == "group":
+                paragraph.paragraph_format.keep_with_next = True
             if row.kind == "group":
                 paragraph.paragraph_format.space_before = Pt(_GROUP_SPACE)
             bold = heads > 0 or row.kind == "total" or (row.kind == "group" and column == 0)
@@ -233,12 +238,19 @@ class _Writer:
     def _parts(
         self, paragraph: WordParagraph, parts: Parts, *, bold: bool = False, points: float = TABLE_POINTS
     ) -> None:
-        for part in parts:
-            if isinstance(part, Reference):
-                add_reference(paragraph, self.label[part.name])
-                continue
-            run = paragraph.add_run(printable(part if isinstance(part, str) else part.text))
-            run.bold = True if bold or isinstance(part, Strong) else None
-            run.font.superscript = True if isinstance(part, Mark) else None
-            if points != TABLE_POINTS:
-                run.font.size = Pt(points)
+        for plainly, together in groupby(parts, lambda part: isinstance(part, str | Value)):
+            for part in [plain(tuple(together), self.label)] if plainly else together:
+                self._part(paragraph, part, bold=bold, points=points)
+
+    def _part(self, paragraph: WordParagraph, part: Part, *, bold: bool, points: float) -> None:
+        """Append one run; what a run does not need is not asked for, since python-docx would make room for it."""
+        if isinstance(part, Reference):
+            add_reference(paragraph, self.label[part.name])
+            return
+        run = paragraph.add_run(printable(part if isinstance(part, str) else part.text))
+        if bold or isinstance(part, Strong):
+            run.bold = True
+        if isinstance(part, Mark):
+            run.font.superscript = True
+        if points != TABLE_POINTS:
+            run.font.size = Pt(points)
