@@ -1,13 +1,16 @@
 """The numbers of a study, each under a stable id, and the one way to print them."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from string import Formatter
 
 from counterpoise.errors import InputError
 from counterpoise.report import format as fmt
 from counterpoise.report.document import Cell, Part, Parts, Value, plain
+
+FIELD = re.compile(r"\{((?:[^{}]|\{[^{}]*\})+):(\w+)\}")
+"""`{id:format}`; the names of columns within an id may themselves hold braces in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +63,20 @@ class Numbers(Mapping[str, Number]):
     def parts(self, template: str, prefix: str = "") -> Parts:
         """Fill a sentence: each `{id:format}` becomes the printed entry `prefix` + id, traced to it.
 
-        >>> Numbers([Number("os.events", 30)]).parts("{os.events:count} deaths")
-        (Value(ids=('os.events',), text='30'), ' deaths')
+        A label of the user's may hold braces: what is no field, or names no entry, is text.
+
+        >>> Numbers([Number("os.events", 30)]).parts("{os.events:count} deaths {in the {first} year}")
+        (Value(ids=('os.events',), text='30'), ' deaths {in the {first} year}')
         """
         made: list[Part] = []
-        for text, key, style, _ in Formatter().parse(template):
-            if text:
-                made.append(text)
-            if key is not None:
-                entry = self[prefix + key]
-                made.append(Value((entry.id,), printed(entry, style or "number2")))
-        return tuple(made)
+        end = place = 0
+        while field := FIELD.search(template, place):
+            entry = self._entries.get(prefix + field[1])
+            place = field.start() + 1
+            if entry is not None:
+                made += [template[end : field.start()], Value((entry.id,), printed(entry, field[2]))]
+                end = place = field.end()
+        return tuple(part for part in (*made, template[end:]) if part)
 
     def cell(self, template: str, prefix: str = "", span: int = 1) -> Cell:
         """Return a table cell filled like a sentence."""
