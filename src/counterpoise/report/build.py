@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,13 @@ def report_files(
         "results.json": _json({"results": results}),
         **{f"figures/{name}.{kind}": data for name, kinds in drawings.items() for kind, data in kinds.items()},
     }
-    for index, name in enumerate(formats):
-        tell(f"Writing {name}", DRAWING_SHARE + (1 - DRAWING_SHARE) * index / len(formats))
-        path, content = _render(name, document, drawings, results)
-        files[path] = content
+    # The typesetter of the PDF and the compressors let go of Python's lock, so that two formats are written at once.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        written = {name: pool.submit(_render, name, document, drawings, results) for name in formats}
+        for index, (name, rendering) in enumerate(written.items()):
+            tell(f"Writing {name}", DRAWING_SHARE + (1 - DRAWING_SHARE) * index / len(formats))
+            path, content = rendering.result()
+            files[path] = content
     return {**files, "manifest.json": _json(manifest(study, files))}
 
 
