@@ -116,6 +116,10 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _report(plan: Path, out: Path, formats: Sequence[str], *, quiet: bool) -> None:
+    from counterpoise.report.write import require_replaceable
+
+    require_replaceable(out.resolve())  # before the work, not after it
+
     from counterpoise.report import write_report
     from counterpoise.study import run as run_study
 

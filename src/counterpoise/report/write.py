@@ -30,7 +30,7 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
     """
     _require_paths(files)
     target = Path(target).resolve()
-    _require_replaceable(target)
+    require_replaceable(target)
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,12 @@ def _require_paths(files: Mapping[str, bytes]) -> None:
             raise InputError(f"A file of a report must have a path inside its folder; {name!r} has not.")
 
 
-def _require_replaceable(target: Path) -> None:
+def require_replaceable(target: Path) -> None:
+    """Raise `InputError` unless a report may be written to `target`: new, empty, or an earlier report.
+
+    >>> import tempfile
+    >>> require_replaceable(Path(tempfile.mkdtemp()))
+    """
     if not target.exists():
         return
     if not target.is_dir():
