@@ -1,11 +1,11 @@
 """What is wrong with a plan: in itself, and against the columns of the table."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from counterpoise.errors import Problem
 from counterpoise.plan.model import Plan
 from counterpoise.read import Column
+from counterpoise.read.names import nearest_of
 
 
 def nearest(name: str, valid: list[str]) -> str:
@@ -14,9 +14,9 @@ def nearest(name: str, valid: list[str]) -> str:
     >>> nearest("covariats", ["covariates", "weights"])
     'did you mean `covariates`?'
     """
-    close = get_close_matches(name, valid, n=1)
+    close = nearest_of(name, valid)
     if close:
-        return f"did you mean `{close[0]}`?"
+        return f"did you mean `{close}`?"
     return "valid: " + ", ".join(sorted(valid)) if valid else ""
 
 
@@ -30,11 +30,11 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems.append(Problem(f"{name}: subgroups.of", what, nearest(plan.subgroups.of, list(plan.endpoints))))
     if plan.subgroups and not plan.balance:
         problems.append(Problem(f"{name}: subgroups", "need weights", "add [balance] with its covariates"))
-    for key, names in (
-        ("balance.covariates", plan.balance.covariates if plan.balance else ()),
-        ("cox.covariates", plan.cox.covariates),
-    ):
-        if plan.treatment.column in names:
+    if plan.treatment.treated == plan.treatment.control:
+        what = f"are both called `{plan.treatment.treated}`"
+        problems.append(Problem(f"{name}: treatment.treated and treatment.control", what, "name the arms apart"))
+    for key, names in _lists(plan):
+        if plan.treatment.column in names and key in ("balance.covariates", "cox.covariates", "subgroups.by"):
             problems.append(Problem(f"{name}: {key}", f"lists the treatment `{plan.treatment.column}`", "remove it"))
         repeated = sorted({item for item in names if names.count(item) > 1})
         problems += [Problem(f"{name}: {key}", f"lists `{item}` twice", "remove one") for item in repeated]
@@ -42,17 +42,28 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems.append(
             Problem(f"{name}: balance.covariates", "must name at least one covariate", "or remove [balance]")
         )
+    if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
+        what = "is not known to the bootstrap"
+        problems.append(
+            Problem(f"{name}: balance.weights.truncate", what, "set bootstrap.replicates = 0, or remove `truncate`")
+        )
     return problems
 
 
 def name_problems(plan: Plan, columns: Mapping[str, Column], name: str = "plan") -> list[Problem]:
-    """Find every name in the plan that is neither a column of the table nor a derived variable."""
+    """Find every name that is neither a column of the table nor a derived variable, or cannot serve as it is used."""
     known = [*columns, *plan.derive]
-    return [
+    problems = [
         Problem(f"{name}: {key}", f"there is no column or derived variable `{used}`", nearest(used, known))
         for key, used in _names_used(plan)
         if used not in known
     ]
+    for key, kinds in (("doses.columns", ("integer", "number")), ("toxicity.events", ("flag",))):
+        for used in dict(_columns(plan))[key]:
+            if used in columns and used not in plan.derive and columns[used].kind not in kinds:
+                what = f"`{used}` must be of kind {' or '.join(kinds)}; it is {columns[used].kind}"
+                problems.append(Problem(f"{name}: {key}", what, "declare its kind under [data.columns]"))
+    return problems
 
 
 def _names_used(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -63,17 +74,28 @@ def _names_used(plan: Plan) -> Iterable[tuple[str, str]]:
     if plan.response:
         yield "response.column", plan.response.column
         yield "response.examined_by", plan.response.examined_by
-    listed: list[tuple[str, Iterable[str]]] = [
+    for key, names in _columns(plan):
+        for used in names:
+            yield key, used
+
+
+def _columns(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    toxicity = plan.toxicity
+    return (
+        *_lists(plan),
+        ("toxicity.acute", tuple(toxicity.acute) if toxicity else ()),
+        ("toxicity.late", tuple(toxicity.late) if toxicity else ()),
+        ("toxicity.events", tuple(toxicity.events) if toxicity else ()),
+    )
+
+
+def _lists(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each list of columns in the plan, with its key."""
+    return (
         ("table_one.rows", plan.table_one.rows),
         ("cox.covariates", plan.cox.covariates),
         ("cox.group_covariates", plan.cox.group_covariates or ()),
         ("balance.covariates", plan.balance.covariates if plan.balance else ()),
         ("subgroups.by", plan.subgroups.by if plan.subgroups else ()),
         ("doses.columns", plan.doses.columns if plan.doses else ()),
-        ("toxicity.acute", plan.toxicity.acute if plan.toxicity else ()),
-        ("toxicity.late", plan.toxicity.late if plan.toxicity else ()),
-        ("toxicity.events", plan.toxicity.events if plan.toxicity else ()),
-    ]
-    for key, names in listed:
-        for used in names:
-            yield key, used
+    )

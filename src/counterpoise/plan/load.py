@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from counterpoise.errors import PlanError, Problem
-from counterpoise.plan.checks import inner_problems, nearest
+from counterpoise.plan.checks import inner_problems
 from counterpoise.plan.model import Plan
+from counterpoise.plan.wording import validation_problems
 
 
 def read_plan(text: str, name: str = "plan") -> Plan:
@@ -28,7 +29,7 @@ def plan_from(tree: dict[str, Any], name: str = "plan") -> Plan:
     try:
         plan = Plan.model_validate(tree)
     except ValidationError as error:
-        raise PlanError([_problem(name, dict(item)) for item in error.errors()]) from error
+        raise PlanError(validation_problems(name, error, plan_schema())) from error
     problems = inner_problems(plan, name)
     if problems:
         raise PlanError(problems)
@@ -49,46 +50,8 @@ def load_plan(path: Path | str) -> Plan:
 
 def plan_schema() -> dict[str, Any]:
     """Return the JSON Schema of the plan, for editors that complete and check it."""
-    schema = Plan.model_json_schema(by_alias=True)
     return {
+        **Plan.model_json_schema(by_alias=True),
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Counterpoise study plan",
-        **schema,
     }
-
-
-def _problem(name: str, error: dict[str, Any]) -> Problem:
-    place = [str(step) for step in error["loc"]]
-    where = f"{name}: {'.'.join(place)}"
-    if error["type"] == "extra_forbidden":
-        remedy = nearest(place[-1], _keys_beside(place))
-        return Problem(f"{name}: {'.'.join(place[:-1])}" if place[1:] else name, f"unknown key `{place[-1]}`", remedy)
-    if error["type"] == "missing":
-        return Problem(f"{name}: {'.'.join(place[:-1])}" if place[1:] else name, f"`{place[-1]}` is missing", "add it")
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return Problem(where, f"{message[:1].lower()}{message[1:]}", f"found {error['input']!r}"[:120])
-
-
-def _keys_beside(place: list[str]) -> list[str]:
-    """Return the keys that the schema knows at the place of an unknown one."""
-    schema = plan_schema()
-    node: dict[str, Any] = schema
-    for step in place[:-1]:
-        node = _resolve(schema, _resolve(schema, node).get("properties", {}).get(step) or _any_child(schema, node))
-    return list(_resolve(schema, node).get("properties", {}))
-
-
-def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in node:
-        return schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
-    for option in node.get("anyOf", ()):
-        if "$ref" in option:
-            return _resolve(schema, option)
-    return node
-
-
-def _any_child(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """Return what every entry of a mapping or of a list must look like."""
-    inner = _resolve(schema, node)
-    extra = inner.get("additionalProperties")
-    return inner.get("items") or (extra if isinstance(extra, dict) else {})

@@ -52,23 +52,25 @@ class PublishedOptions(Options):
 class Plan(Options):
     """A whole study."""
 
-    study: StudyOptions
-    data: DataOptions
+    study: StudyOptions = Field(description="What the study is called and asks.")
+    data: DataOptions = Field(description="The file of the patients and what its columns mean.")
     eligibility: tuple[CriterionOptions, ...] = Field(default=(), description="Rules in the order of their use.")
     derive: dict[str, DeriveOptions] = Field(
         default_factory=dict[str, DeriveOptions],
         description="New variables, by expression or by named rule.",
     )
-    treatment: TreatmentOptions
+    treatment: TreatmentOptions = Field(description="The two arms, and a finer grouping of them.")
     follow_up: FollowUpOptions | None = Field(default=None, description="The dates that endpoints are made from.")
-    endpoints: dict[str, EndpointOptions]
-    table_one: TableOneOptions = TableOneOptions()
-    cox: CoxOptions = CoxOptions()
-    curves: CurveOptions = CurveOptions()
+    endpoints: dict[str, EndpointOptions] = Field(description="The endpoints by name; the first is quoted first.")
+    table_one: TableOneOptions = Field(default=TableOneOptions(), description="The baseline table.")
+    cox: CoxOptions = Field(default=CoxOptions(), description="The multivariable Cox models.")
+    curves: CurveOptions = Field(default=CurveOptions(), description="The survival curves and every interval.")
     balance: BalanceOptions | None = Field(default=None, description="Left out: no adjusted comparison is made.")
-    bootstrap: BootstrapOptions = BootstrapOptions()
-    subgroups: SubgroupOptions | None = None
-    toxicity: ToxicityOptions | None = None
-    doses: DoseOptions | None = None
-    response: ResponseOptions | None = None
-    published: PublishedOptions | None = None
+    bootstrap: BootstrapOptions = Field(default=BootstrapOptions(), description="The bootstrap of the whole chain.")
+    subgroups: SubgroupOptions | None = Field(default=None, description="Left out: no subgroups are shown.")
+    toxicity: ToxicityOptions | None = Field(default=None, description="Left out: no toxicity is tabulated.")
+    doses: DoseOptions | None = Field(default=None, description="Left out: no doses are summarised.")
+    response: ResponseOptions | None = Field(
+        default=None, description="Left out: nothing is said of a response that only some were examined for."
+    )
+    published: PublishedOptions | None = Field(default=None, description="Left out: nothing is set beside.")

@@ -6,23 +6,24 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from counterpoise.errors import PlanError, Problem
+from counterpoise.plan.wording import validation_problems
 from counterpoise.read.codebook import Options
 
 
 class PublishedRow(Options):
     """One published number; `cohort` prints entries of `results.json`, each as `{id:format}`."""
 
-    label: str
-    published: str
-    cohort: str
-    note: str = ""
+    label: str = Field(description="What the number is.")
+    published: str = Field(description="The number as it was printed; empty where it was not.")
+    cohort: str = Field(description="What this cohort gives: a template of entries of `results.json`.")
+    note: str = Field(default="", description="A remark on the comparison.")
 
 
 class PublishedSection(Options):
     """Rows under one heading."""
 
-    title: str
-    rows: tuple[PublishedRow, ...] = Field(min_length=1)
+    title: str = Field(description="The heading.")
+    rows: tuple[PublishedRow, ...] = Field(min_length=1, description="The numbers, one a row.")
 
 
 class _Published(Options):
@@ -40,8 +41,5 @@ def load_published(path: Path) -> tuple[PublishedSection, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError([Problem(path.name, f"is not valid TOML: {error}", "mend that line")]) from error
     except ValidationError as error:
-        problems = [
-            Problem(f"{path.name}: {'.'.join(str(step) for step in item['loc'])}", item["msg"])
-            for item in error.errors()
-        ]
+        problems = validation_problems(path.name, error, _Published.model_json_schema())
         raise PlanError(problems) from error
