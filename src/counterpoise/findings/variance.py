@@ -34,8 +34,8 @@ def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Findi
         if flips
         else "The weighted P values do not hang on the naive variance",
         text="With weights taken as numbers of patients, the P values would read: " + "; ".join(phrases) + ".",
-        advice="Quote the robust or the bootstrap interval; a weighted analysis with the naive one claims patients "
-        "who do not exist.",
+        advice="Quote the robust interval, or one that knows that the score was estimated; a weighted analysis with "
+        "the naive one claims patients who do not exist.",
         values=values,
         importance=10 * len(flips),
     )

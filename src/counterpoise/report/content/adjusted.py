@@ -9,6 +9,7 @@ from counterpoise.report.content.tables import (
     ADJUSTMENTS,
     CONFIDENCE,
     KEYS,
+    beyond,
     body,
     group,
     head,
@@ -20,6 +21,17 @@ from counterpoise.report.document import Block, Heading, Row, Table
 from counterpoise.report.numbers import Numbers, slug
 from counterpoise.study import Study
 
+VARIANCES = {
+    "": "Robust: weights taken as fixed.",
+    f".{slug(STACKED)}": "Stacked: score, weights and Cox model as one system of estimating equations.",
+    ".bootstrap": "Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and "
+    "weights refitted in each; interval and P value from the standard deviation of the replicates.",
+    f".{slug(NAIVE)}": "Naive: the weights taken for numbers of patients, printed only to compare with analyses that "
+    "did so.",
+}
+"""What follows the id of the weighted hazard ratio under each variance, and what a note says of it."""
+NUMERALS = {2: "two", 3: "three", 4: "four"}
+
 
 def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Set the unadjusted, the matched and the weighted comparison side by side."""
@@ -30,9 +42,10 @@ def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield _variance_table(study, numbers)
     label = phrase(study.design.treatment.label)
     yield from contrast_figures(study, numbers, "weighted", "curves_weighted", f"Weighted survival by {label}")
-    yield from contrast_figures(
-        study, numbers, "matched", "curves_matched", f"Survival by {label} in the matched pairs"
-    )
+    if study.analyses.adjustments.matching.n_pairs:
+        yield from contrast_figures(
+            study, numbers, "matched", "curves_matched", f"Survival by {label} in the matched pairs"
+        )
 
 
 def _outcome_table(study: Study, numbers: Numbers) -> Table:
@@ -40,6 +53,8 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
     for endpoint in study.design.endpoints:
         rows.append(group(f"{endpoint.label} ({endpoint.short})", 8))
         for adjustment, label in ADJUSTMENTS.items():
+            if not study.analyses.was_compared(adjustment):
+                continue
             contrast = study.analyses.contrast(endpoint.name, adjustment)
             place = f"{endpoint.name}.{adjustment}"
             cells = [
@@ -56,36 +71,39 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
         numbers.cell(f"{horizon(study)} rate, {treated} / {control}, %"), numbers.cell(f"HR ({CONFIDENCE})"), "P",
         "P of curves",
     )  # fmt: skip
-    notes = (
-        (
-            f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
-            f"log-rank test of the curves. Matched: {PAIR_ROBUST}. Weighted: {FIXED_WEIGHT_ROBUST}; the test of the "
-            "curves is the robust score test.",
-        ),
+    matched = f"Matched: {PAIR_ROBUST}. " if study.analyses.was_compared("matched") else ""
+    note = (
+        f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
+        f"log-rank test of the curves. {matched}Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is the robust "
+        "score test."
     )
-    return Table("outcomes", "Outcomes, unadjusted, matched and weighted", (titles,), tuple(rows), notes)
+    rates = [f"{c.endpoint.name}.{c.adjustment}.{arm}.rate" for c in study.analyses.contrasts for arm in KEYS]
+    note += beyond(study, numbers, rates)
+    caption = "Outcomes, unadjusted, matched and weighted" if matched else "Outcomes, unadjusted and weighted"
+    return Table("outcomes", caption, (titles,), tuple(rows), (numbers.parts(note),))
 
 
 def _variance_table(study: Study, numbers: Numbers) -> Table:
+    made = {name: note for name, note in VARIANCES.items() if _is_made(study, numbers, name)}
     rows: list[Row] = []
     for endpoint in study.design.endpoints:
         place = f"{endpoint.name}.weighted.hazard_ratio"
         cells = [numbers.cell(f"{{{place}:ratio}}")]
-        for key in (place, *(f"{place}.{name}" for name in (slug(STACKED), "bootstrap", slug(NAIVE)))):
-            known = key in numbers
+        for key in (f"{place}{name}" for name in made):
+            there = key in numbers
             cells += [
-                numbers.cell(f"{{{key}:{style}}}") if known else text("–") for style in ("ratio_interval", "p_value")
+                numbers.cell(f"{{{key}:{style}}}") if there else text("–") for style in ("ratio_interval", "p_value")
             ]
         rows.append(body(endpoint.short, cells))
+    names = [note.partition(":")[0] for note in made.values()]
+    names[-1] += ": not valid"
     titles = (
-        head("", "", *(text(name, 2) for name in ("Robust", "Stacked", "Bootstrap", "Naive: not valid"))),
-        head("Endpoint", "HR", *((numbers.cell(CONFIDENCE), "P") * 4)),
+        head("", "", *(text(name, 2) for name in names)),
+        head("Endpoint", "HR", *((numbers.cell(CONFIDENCE), "P") * len(made))),
     )
-    note = (
-        "Robust: weights taken as fixed. Stacked: score, weights and Cox model as one system of estimating equations. "
-        "Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and weights "
-        "refitted in each; interval and P value from the standard deviation of the replicates. Naive: the weights "
-        "taken for numbers of patients, printed only to compare with analyses that did so."
-    )
-    caption = "The weighted hazard ratio under four variances"
-    return Table("variances", caption, titles, tuple(rows), (numbers.parts(note),))
+    caption = f"The weighted hazard ratio under {NUMERALS[len(made)]} variances"
+    return Table("variances", caption, titles, tuple(rows), (numbers.parts(" ".join(made.values())),))
+
+
+def _is_made(study: Study, numbers: Numbers, name: str) -> bool:
+    return any(f"{endpoint.name}.weighted.hazard_ratio{name}" in numbers for endpoint in study.design.endpoints)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from counterpoise.balance import Weighting
+from counterpoise.estimate import Adjustments
 from counterpoise.report.content.tables import (
     ADJUSTMENTS,
     KEYS,
@@ -28,22 +30,40 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     if adjustments is None:
         return
     yield Heading(1, "Propensity score and balance", "balance")
-    yield Paragraph(
-        numbers.parts(
-            "The score has {score.coefficients:count} coefficients beside the intercept and was fitted to "
-            "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how "
-            "differently the arms were selected and is no measure of quality. Weights "
-            f"({adjustments.weighting.estimand}, "
-            f"{'stabilised' if adjustments.weighting.stabilised else 'not stabilised'}) run from "
-            "{weights.minimum:number2} to {weights.maximum:number2}, with effective sample sizes of "
-            "{weights.control.effective:number1} and {weights.treated.effective:number1}. Matching made "
-            "{matching.pairs:count} pairs and left {matching.unmatched_treated:count} treated patients and "
-            "{matching.unmatched_control:count} controls unmatched."
-        )
+    control, treated = study.design.treatment.labels
+    coefficients = "coefficient" if adjustments.score.x.shape[1] == 1 else "coefficients"
+    text = (
+        f"The score has {{score.coefficients:count}} {coefficients} beside the intercept and was fitted to "
+        "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how differently "
+        f"the arms were selected and is no measure of quality. {_left_out(adjustments)}Weights "
+        f"({', '.join(_kinds(adjustments.weighting))}) run from {{weights.minimum:number2}} to "
+        "{weights.maximum:number2}, with effective sample sizes of {weights.control.effective:number1} in the arm "
+        f"“{control}” and {{weights.treated.effective:number1}} in the arm “{treated}”. Matching made "
+        "{matching.pairs:count} pairs and left {matching.unmatched_treated:count} treated patients and "
+        "{matching.unmatched_control:count} controls unmatched"
     )
+    none = "; with no pair within the caliper, there is no matched comparison"
+    yield Paragraph(numbers.parts(f"{text}{'' if adjustments.matching.n_pairs else none}."))
     yield _overlap_figure(study, numbers)
     yield _balance_table(study, numbers)
     yield _love_figure(study)
+
+
+def _left_out(adjustments: Adjustments) -> str:
+    if not adjustments.left_out:
+        return ""
+    return (
+        "Another {score.left_out:count} lack one of its covariates, and take no part in weighting, matching and the "
+        "balance below. "
+    )
+
+
+def _kinds(weighting: Weighting) -> Iterable[str]:
+    yield weighting.estimand
+    if weighting.estimand == "ATE":
+        yield "stabilised" if weighting.stabilised else "not stabilised"
+    if weighting.truncation:
+        yield "truncated"
 
 
 def _overlap_figure(study: Study, numbers: Numbers) -> Figure:
@@ -53,7 +73,7 @@ def _overlap_figure(study: Study, numbers: Numbers) -> Figure:
     arms: list[OverlapArm] = []
     for label, key, members in zip(study.design.treatment.labels, KEYS, (~treated, treated), strict=True):
         details = (
-            numbers.text(f"n = {{flow.{key}:count}}"),
+            numbers.text(f"n = {{score.{key}:count}}"),
             numbers.text(f"effective n = {{weights.{key}.effective:number1}}"),
         )
         arms.append(OverlapArm(label, score[members], adjustments.weighting.weights[members], details))
@@ -79,12 +99,13 @@ def _balance_table(study: Study, numbers: Numbers) -> Table:
     )
     note = (
         "Percentages of flags and of levels, means of numbers. SMD: treated minus control, over the standard "
-        f"deviation of the unadjusted sample ({balance.denominator}), the same in each column. In the matched "
-        "patients an SMD has a standard error of about {balance.matched.c1.smd:std_error}."
+        f"deviation of the unadjusted sample ({balance.denominator}), the same in each column."
     )
+    if balance.matched is not None:
+        note += " In the matched patients an SMD has a standard error of about {balance.matched.c1.smd:std_error}."
     return Table(
         "balance", "Covariates before and after matching and weighting", titles, tuple(rows),
-        (numbers.parts(note) if "balance.matched.c1.smd" in numbers else (note,),),
+        (numbers.parts(note),),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from counterpoise.design import Endpoint
 from counterpoise.estimate import BaselineRow, BaselineTable
 from counterpoise.oncology.definition import phrase
-from counterpoise.report.content.tables import KEYS, body, group, head, horizon, text
+from counterpoise.report.content.tables import KEYS, beyond, body, group, head, horizon, known, text, with_interval
 from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Parts, Row, Table
 from counterpoise.report.figures import (
     FlowBox,
@@ -32,12 +32,14 @@ def patients_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             "Of {flow.screened:count} patients screened, {flow.excluded:count} were excluded and "
             "{flow.included:count} included; each excluded patient is counted at the first rule that excluded her "
             "or him."
+            if study.flow.steps
+            else "The plan has no eligibility rule: all {flow.included:count} patients of the table were included."
         )
     )
     yield _flow_figure(study, numbers)
     if study.flow.steps:
         yield _overlap_table(study, numbers)
-    if study.analyses.baseline_groups:
+    if study.analyses.baseline_groups and study.design.baseline:
         assert study.design.groups is not None
         yield _baseline(
             study.analyses.baseline_groups,
@@ -45,9 +47,9 @@ def patients_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             "baseline_groups",
             f"Patients by {phrase(study.design.groups.label)}",
         )
-    yield _baseline(
-        study.analyses.baseline, numbers, "baseline_arms", f"Patients by {phrase(study.design.treatment.label)}", "arms"
-    )
+    if study.design.baseline:
+        caption = f"Patients by {phrase(study.design.treatment.label)}"
+        yield _baseline(study.analyses.baseline, numbers, "baseline_arms", caption, "arms")
     if study.doses:
         yield _doses(study, numbers)
 
@@ -173,11 +175,12 @@ def _doses(study: Study, numbers: Numbers) -> Table:
 def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Report events, survival of the whole cohort, and the length of follow-up."""
     yield Heading(1, "Events and follow-up", "events")
+    reached = known(numbers, "follow_up.reverse")
     yield Paragraph(
         numbers.parts(
-            "The median follow-up was {follow_up.reverse:median} months (reverse Kaplan-Meier; "
-            "{settings.confidence:percent0} CI {follow_up.reverse:median_interval}); the plain median of the "
-            "observed times was {follow_up.observed:number1} months (range {follow_up.minimum:number1} to "
+            f"The median follow-up was {{follow_up.reverse:median}}{' months' if reached else ''} (reverse "
+            "Kaplan-Meier; {settings.confidence:level} CI {follow_up.reverse:median_interval}); the plain median of "
+            "the observed times was {follow_up.observed:number1} months (range {follow_up.minimum:number1} to "
             "{follow_up.maximum:number1}). The patients were observed for {follow_up.person_years:number0} "
             "patient-years in all."
         )
@@ -193,7 +196,8 @@ def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         "At risk",
         "Median, months (CI)",
     )
-    note = f"Intervals are {study.plan.curves.interval} at " + "{settings.confidence:percent0}."
+    note = f"Intervals are {study.plan.curves.interval} at " + "{settings.confidence:level}."
+    note += beyond(study, numbers, [f"{endpoint.name}.overall.rate" for endpoint in study.design.endpoints])
     yield Table("events", "Events and survival of all patients", (titles,), rows, (numbers.parts(note),))
 
 
@@ -203,7 +207,7 @@ def _event_row(numbers: Numbers, endpoint: Endpoint) -> Row:
         f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}} ({{{place}.{key}.event_share:share}})"
         for key in ("all", *KEYS)
     ]
-    rate = f"{{{place}.overall.rate:share}} ({{{place}.overall.rate:share_interval}})"
+    rate = with_interval(numbers, f"{place}.overall.rate", "share")
     median = f"{{{place}.overall.median:median}} ({{{place}.overall.median:median_interval}})"
     templates = (*counts, rate, f"{{{place}.overall.at_risk:count}}", median)
     return body(f"{endpoint.label} ({endpoint.short})", [numbers.cell(template) for template in templates])

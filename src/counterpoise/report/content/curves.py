@@ -8,12 +8,15 @@ from counterpoise.estimate import ArmCurve
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import (
     CONFIDENCE,
+    beyond,
     body,
     group,
     head,
     horizon,
+    known,
     ratio_cells,
     text,
+    with_interval,
 )
 from counterpoise.report.document import Block, Figure, Heading, Row, Table
 from counterpoise.report.figures import (
@@ -59,8 +62,9 @@ def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str,
     for endpoint in study.design.endpoints:
         contrast = study.analyses.contrast(endpoint.name, adjustment)
         place = f"{endpoint.name}.{adjustment}"
+        ratio = f"HR {{{place}.hazard_ratio:ratio}} ({CONFIDENCE} {{{place}.hazard_ratio:ratio_interval}})"
         lines = (
-            numbers.text(f"HR {{{place}.hazard_ratio:ratio}} ({CONFIDENCE} {{{place}.hazard_ratio:ratio_interval}})"),
+            numbers.text(ratio if known(numbers, f"{place}.hazard_ratio") else "HR not estimable"),
             f"{_test_name(contrast.curve_test)} " + numbers.text(f"{{{place}.curve_p:p_equation}}"),
         )
         panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, adjustment == "weighted"))
@@ -135,7 +139,7 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
             place = f"{name}.groups.g{position}"
             cells = [
                 numbers.cell(f"{{{place}.events:count}}/{{{place}.n:count}}"),
-                numbers.cell(f"{{{place}.rate:share}} ({{{place}.rate:share_interval}})"),
+                numbers.cell(with_interval(numbers, f"{place}.rate", "share")),
             ]
             if position == 1:
                 cells += [text("1 (reference)"), text(""), text("1 (reference)"), text("")]
@@ -144,7 +148,6 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
                     cells += ratio_cells(numbers, f"{name}.groups.{kind}.groups.hr{position - 1}")
             test = f"{{{name}.groups.log_rank:p_value}}" if position == 1 else ""
             rows.append(body(arm.label, [*cells, numbers.cell(test)], indent=1))
-    others = ", ".join(phrase(item.label) for item in study.design.cox_groups.covariates)
     titles = head(
         "Group", "Events/n", numbers.cell(f"{horizon(study)} rate, % (CI)"),
         numbers.cell(f"Univariable HR ({CONFIDENCE})"), "P",
@@ -156,5 +159,20 @@ def _group_table(study: Study, numbers: Numbers) -> Table:
         f"Survival by {phrase(study.design.groups.label)}",
         (titles,),
         tuple(rows),
-        ((f"Multivariable models hold, beside the groups: {others}.",),),
+        (numbers.parts(_group_note(study, numbers)),),
     )
+
+
+def _group_note(study: Study, numbers: Numbers) -> str:
+    """Say what the multivariable models hold, and why a rate is missing."""
+    covariates = ", ".join(phrase(item.label) for item in study.design.cox_groups.covariates)
+    note = f"Multivariable models hold, beside the groups: {covariates or 'nothing, as the plan names no covariates'}."
+    first = study.analyses.group_hazards[0].multivariable
+    if first.missing:
+        note += f" They hold the {{{first.endpoint.name}.groups.multivariable.n:count}} patients with all of these."
+    rates = [
+        f"{comparison.endpoint.name}.groups.g{position}.rate"
+        for comparison in study.analyses.by_groups
+        for position in range(1, len(comparison.arms) + 1)
+    ]
+    return note + beyond(study, numbers, rates)

@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 
+from counterpoise.design import Endpoint
+from counterpoise.oncology.definition import phrase
 from counterpoise.report import document
-from counterpoise.report.content.tables import CONFIDENCE, horizon
+from counterpoise.report.content.tables import CONFIDENCE, horizon, known
 from counterpoise.report.document import Block, Heading, Paragraph
 from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
+
+COMPARISONS = {
+    "unadjusted": "Unadjusted",
+    "weighted": "Weighted by the propensity score",
+    "matched": "In matched pairs",
+}
 
 
 def summary_section(study: Study, numbers: Numbers) -> Iterable[Block]:
@@ -16,25 +24,38 @@ def summary_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         yield Paragraph((study.plan.study.question,), "lead")
     endpoint = study.design.endpoints[0]
     control, treated = study.design.treatment.labels
+    median = "a median follow-up of {follow_up.reverse:number1} months"
     text = (
         f"{{flow.included:count}} patients were analysed, {{flow.treated:count}} in the arm “{treated}” and "
-        f"{{flow.control:count}} in the arm “{control}”, over a median follow-up of {{follow_up.reverse:median}} "
-        f"months; {{{endpoint.name}.all.events:count}} events bear on {endpoint.label.lower()}. "
+        f"{{flow.control:count}} in the arm “{control}”, over "
+        f"{median if known(numbers, 'follow_up.reverse') else 'a median follow-up that was not reached'}; "
+        f"{{{endpoint.name}.all.events:count}} events bear on {phrase(endpoint.label)}. "
     )
-    text += _result(study, endpoint.name, "unadjusted", "Unadjusted")
-    if study.analyses.adjustments:
-        text += _result(study, endpoint.name, "weighted", "Weighted by the propensity score")
-        text += _result(study, endpoint.name, "matched", "In matched pairs")
-    yield Paragraph(numbers.parts(text))
+    yield Paragraph(numbers.parts(text + "".join(_results(study, numbers, endpoint))))
 
 
-def _result(study: Study, endpoint: str, adjustment: str, words: str) -> str:
-    place = f"{endpoint}.{adjustment}"
-    return (
-        f"{words}, {horizon(study)} {study.design.endpoints[0].label.lower()} was {{{place}.treated.rate:percent}} "
-        f"against {{{place}.control.rate:percent}} (hazard ratio {{{place}.hazard_ratio:ratio}}, {CONFIDENCE} "
-        f"{{{place}.hazard_ratio:ratio_interval}}, {{{place}.hazard_ratio:p_value_equation}}). "
-    )
+def _results(study: Study, numbers: Numbers, endpoint: Endpoint) -> Iterable[str]:
+    """Yield a sentence for each comparison that was made."""
+    for adjustment, words in COMPARISONS.items():
+        if not study.analyses.was_compared(adjustment):
+            continue
+        place = f"{endpoint.name}.{adjustment}"
+        treated, control = (
+            f"{{{place}.{arm}.rate:percent}}" if known(numbers, f"{place}.{arm}.rate") else "not known"
+            for arm in ("treated", "control")
+        )
+        beyond = " (observation ended before)" if "not known" in (treated, control) else ""
+        rates = f"{treated} against {control}" if treated != control else treated
+        yield (
+            f"{words}, {horizon(study)} {phrase(endpoint.label)} was {rates}{beyond}; hazard ratio "
+            f"{_hazard_ratio(numbers, f'{place}.hazard_ratio')}. "
+        )
+
+
+def _hazard_ratio(numbers: Numbers, key: str) -> str:
+    if not known(numbers, key):
+        return "not estimable"
+    return f"{{{key}:ratio}} ({CONFIDENCE} {{{key}:ratio_interval}}, {{{key}:p_value_equation}})"
 
 
 def findings_section(study: Study, numbers: Numbers) -> Iterable[Block]:

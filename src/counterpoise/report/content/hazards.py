@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.estimate import HazardTable
+from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.tables import (
     CONFIDENCE,
     body,
@@ -18,15 +19,22 @@ from counterpoise.study import Study
 def cox_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Tabulate univariable beside multivariable Cox models, one table an endpoint."""
     yield Heading(1, "Cox models", "cox")
-    yield Paragraph(
-        (
-            "Every covariate of the plan enters, and none was dropped for its P value. Multivariable hazard ratios "
-            "are conditional on the other covariates, so they estimate something else than the marginal hazard "
-            "ratios of the weighted and the matched comparison.",
-        )
-    )
+    yield Paragraph((_what_enters(study),))
     for table in study.analyses.hazards:
         yield _cox_table(table, numbers)
+
+
+def _what_enters(study: Study) -> str:
+    if not study.design.cox.covariates:
+        return "The plan names no covariates, so the multivariable models hold the treatment alone."
+    text = "Every covariate of the plan enters, and none was dropped for its P value. Multivariable hazard ratios are "
+    text += "conditional on the other covariates"
+    if study.analyses.adjustments is None:
+        return f"{text}."
+    return (
+        f"{text}, so they estimate something else than the marginal hazard ratios of the weighted and the matched "
+        "comparison."
+    )
 
 
 def _cox_table(table: HazardTable, numbers: Numbers) -> Table:
@@ -54,8 +62,10 @@ def _cox_table(table: HazardTable, numbers: Numbers) -> Table:
         f"Multivariable model: {{{place}.n:count}} patients, {{{place}.events:count}} events. P values are Wald's; in "
         "the row of a category, of all its levels together. Numbers are per unit."
     )
+    if any(alone.missing for alone in table.univariable):
+        note += " Each univariable model holds the patients whose covariate is known."
     if f"{place}.proportional" in numbers:
         note += f" Global test of proportional hazards: {{{place}.proportional:p_equation}}."
     return Table(
-        f"cox_{name}", f"Cox models of {table.endpoint.label.lower()}", (titles,), tuple(rows), (numbers.parts(note),)
+        f"cox_{name}", f"Cox models of {phrase(table.endpoint.label)}", (titles,), tuple(rows), (numbers.parts(note),)
     )

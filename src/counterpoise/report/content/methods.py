@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from counterpoise.balance import Weighting
 from counterpoise.cohort import definitions
 from counterpoise.estimate import STACKED
 from counterpoise.oncology.definition import phrase
@@ -26,6 +27,7 @@ MATCH_ORDER = {
     "ascending": "from the lowest score up",
     "closest": "closest pairs first",
 }
+ORDER = "Eligibility rules were applied in the order of the table."
 SD_NAMES = {"pooled": "pooled within arms", "overall": "over all patients"}
 
 
@@ -34,7 +36,7 @@ def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(1, "Methods", "methods")
     yield Heading(2, "Patients and variables", "methods-patients")
     yield Paragraph(
-        (f"{_sentence(study.plan.study.setting)}Eligibility rules were applied in the order of the table.",)
+        (f"{_sentence(study.plan.study.setting)}{ORDER if study.flow.steps else 'There were no eligibility rules.'}",)
     )
     described = definitions(study.screened, study.plan.derive)
     if described:
@@ -69,7 +71,7 @@ def _survival(study: Study) -> str:
     curves, cox = study.plan.curves, study.plan.cox
     return (
         f"Survival was estimated by Kaplan-Meier with {curves.interval} intervals at the "
-        "{settings.confidence:percent0} level (Greenwood's variance), quoted at "
+        "{settings.confidence:level} level (Greenwood's variance), quoted at "
         f"{horizon(study, before_noun=False)}, and compared by the log-rank test, pairwise tests between several "
         "groups being adjusted by Holm's method. Medians have Brookmeyer-Crowley intervals; follow-up was measured "
         "by the reverse Kaplan-Meier method. Months are days divided by {settings.days_per_month:number4}. Cox "
@@ -87,8 +89,7 @@ def _adjustment(study: Study) -> str:
     weighting, matching = adjustments.weighting, adjustments.matching
     text = (
         f"The propensity score is a logistic regression of {phrase(study.design.treatment.label)} on {names}. Weights "
-        f"estimate {ESTIMANDS[weighting.estimand]} and are "
-        f"{'stabilised' if weighting.stabilised else 'not stabilised'}. The weighted hazard ratio is that of a Cox "
+        f"estimate {ESTIMANDS[weighting.estimand]}{_kinds(weighting)}. The weighted hazard ratio is that of a Cox "
         "model with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score "
         "residuals at tied times, which takes the weights as known"
         f"{' and is conservative for that reason' if weighting.estimand == 'ATE' else ''}. "
@@ -111,6 +112,19 @@ def _adjustment(study: Study) -> str:
         "clustered by pair. Balance was judged by standardised differences, whose denominator is that of the "
         "unadjusted sample throughout."
     )
+
+
+def _kinds(weighting: Weighting) -> str:
+    text = ""
+    if weighting.estimand == "ATE":
+        text += f" and are {'stabilised' if weighting.stabilised else 'not stabilised'}"
+    if weighting.truncation:
+        text += (
+            "; those beyond their quantiles at {settings.truncate_lower:percent} ({weights.lowest:number2}) and at "
+            "{settings.truncate_upper:percent} ({weights.highest:number2}) were set to these, which changed "
+            "{weights.n_truncated:count}"
+        )
+    return text
 
 
 def _other_variances(study: Study) -> str:

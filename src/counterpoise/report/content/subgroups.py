@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from counterpoise.estimate import HazardRatio, SubgroupAnalysis
-from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, text
+from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, text, with_interval
 from counterpoise.report.document import Block, Figure, Heading, Row, Table
 from counterpoise.report.figures import ForestFigure, ForestRow
 from counterpoise.report.numbers import Numbers
@@ -36,35 +36,35 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield _table(study, numbers, subgroups, caption)
 
 
-def _lines(subgroups: SubgroupAnalysis) -> Iterable[tuple[str, str, tuple[_Line, ...]]]:
+def _lines(numbers: Numbers, subgroups: SubgroupAnalysis) -> Iterable[tuple[str, str, tuple[_Line, ...]]]:
     """Yield each variable with the template of its interaction test and its levels."""
     for variable in subgroups.variables:
         place = f"subgroups.{variable.covariate.name}"
         levels = tuple(
-            _line(effect.level, f"{place}.l{level}", effect.ratio, shown=not effect.too_few)
+            _line(numbers, effect.level, f"{place}.l{level}", effect.ratio, shown=not effect.too_few)
             for level, effect in enumerate(variable.levels)
         )
         yield variable.covariate.label, f"{{{place}.interaction:p}}", levels
 
 
-def _overall(subgroups: SubgroupAnalysis) -> _Line:
-    return _line("All patients", f"{subgroups.endpoint.name}.weighted", subgroups.overall, shown=True)
+def _overall(numbers: Numbers, subgroups: SubgroupAnalysis) -> _Line:
+    return _line(numbers, "All patients", f"{subgroups.endpoint.name}.weighted", subgroups.overall, shown=True)
 
 
-def _line(label: str, place: str, effect: HazardRatio, *, shown: bool) -> _Line:
+def _line(numbers: Numbers, label: str, place: str, effect: HazardRatio, *, shown: bool) -> _Line:
     counts = tuple(f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}}" for key in reversed(KEYS))
-    ratio = f"{{{place}.hazard_ratio:ratio}} ({{{place}.hazard_ratio:ratio_interval}})" if shown else ""
+    ratio = with_interval(numbers, f"{place}.hazard_ratio", "ratio") if shown else ""
     return _Line(label, counts, ratio, f"{{{place}.hazard_ratio:p_value}}" if shown else "", effect)
 
 
 def _forest(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis) -> ForestFigure:
     control, treated = study.design.treatment.labels
     rows: list[ForestRow] = []
-    for label, interaction, levels in _lines(subgroups):
+    for label, interaction, levels in _lines(numbers, subgroups):
         rows.append(ForestRow(label, columns=("", "", "", numbers.text(interaction)), kind="group"))
         rows += [_forest_row(numbers, line) for line in levels]
     return ForestFigure(
-        rows=(*rows, _forest_row(numbers, _overall(subgroups), whole=True)),
+        rows=(*rows, _forest_row(numbers, _overall(numbers, subgroups), whole=True)),
         column_titles=(
             "Subgroup",
             f"{treated}\nevents/n",
@@ -93,12 +93,12 @@ def _forest_row(numbers: Numbers, line: _Line, *, whole: bool = False) -> Forest
 def _table(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis, caption: str) -> Table:
     control, treated = study.design.treatment.labels
     rows: list[Row] = []
-    for label, interaction, levels in _lines(subgroups):
+    for label, interaction, levels in _lines(numbers, subgroups):
         rows.append(body(label, [*[text("")] * 4, numbers.cell(interaction)]))
         for line in levels:
             shown = (*line.counts, line.ratio or TOO_FEW, line.p_value)
             rows.append(body(line.label, [*(numbers.cell(part) for part in shown), text("")], indent=1))
-    whole = _overall(subgroups)
+    whole = _overall(numbers, subgroups)
     cells = [numbers.cell(part) for part in (*whole.counts, whole.ratio, whole.p_value)]
     rows.append(Row((text(whole.label), *cells, text("")), "total"))
     titles = head(

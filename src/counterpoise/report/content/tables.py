@@ -1,12 +1,13 @@
 """Pieces that every table is built from."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from counterpoise.report.document import Cell, Row, Strong
 from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
 
-CONFIDENCE = "{settings.confidence:percent0} CI"
+CONFIDENCE = "{settings.confidence:level} CI"
 KEYS = ("control", "treated")
 ADJUSTMENTS = {"unadjusted": "Unadjusted", "matched": "Matched", "weighted": "Weighted"}
 
@@ -33,17 +34,31 @@ def body(label: str, cells: Sequence[Cell], indent: int = 0) -> Row:
 
 def horizon(study: Study, *, before_noun: bool = True) -> str:
     """Return the template of the horizon: '{...}-year' before a noun, '{...} years' otherwise."""
-    whole_years = study.plan.study.horizon_months % 12 == 0
-    key, unit = ("horizon_years", "year") if whole_years else ("horizon", "month")
-    field = f"{{settings.{key}:number0}}"
+    months = study.plan.study.horizon_months
+    key, unit = ("horizon_years", "year") if months % 12 == 0 else ("horizon", "month")
+    digits = 0 if months % 1 == 0 else 1
+    field = f"{{settings.{key}:number{digits}}}"
     return f"{field}-{unit}" if before_noun else f"{field} {unit}s"
+
+
+def known(numbers: Numbers, key: str) -> bool:
+    """Return whether there is an estimate under that id."""
+    return not math.isnan(numbers[key].value)
+
+
+def with_interval(numbers: Numbers, key: str, style: str) -> str:
+    """Return the template of 'estimate (interval)', or of an en dash where there is no estimate."""
+    estimate = f"{{{key}:{style}}}"
+    return f"{estimate} ({{{key}:{style}_interval}})" if known(numbers, key) else estimate
 
 
 def ratio_cells(numbers: Numbers, key: str) -> tuple[Cell, Cell]:
     """Return 'HR (interval)' and its P value; an en dash for both where there is no estimate."""
-    if numbers[key].value != numbers[key].value:
-        return numbers.cell(f"{{{key}:ratio}}"), numbers.cell(f"{{{key}:p_value}}")
-    return (
-        numbers.cell(f"{{{key}:ratio}} ({{{key}:ratio_interval}})"),
-        numbers.cell(f"{{{key}:p_value}}"),
-    )
+    return numbers.cell(with_interval(numbers, key, "ratio")), numbers.cell(f"{{{key}:p_value}}")
+
+
+def beyond(study: Study, numbers: Numbers, keys: Iterable[str]) -> str:
+    """Return the template of a note where a rate at the horizon is not known, else nothing."""
+    if all(known(numbers, key) for key in keys):
+        return ""
+    return f" A dash: observation ended before {horizon(study, before_noun=False)}."

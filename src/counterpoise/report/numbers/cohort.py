@@ -19,6 +19,9 @@ def setting_numbers(study: Study) -> Iterable[Number]:
     yield Number("settings.days_per_month", DAYS_PER_MONTH, "days")
     if plan.balance and plan.balance.matching.caliper is not None:
         yield Number("settings.caliper", plan.balance.matching.caliper, "SD of the logit")
+    if plan.balance and plan.balance.weights.truncate:
+        for name, quantile in zip(("lower", "upper"), plan.balance.weights.truncate, strict=True):
+            yield Number(f"settings.truncate_{name}", quantile, "share")
     yield Number("settings.bootstrap_replicates", plan.bootstrap.replicates, "replicates")
     yield Number("settings.bootstrap_seed", plan.bootstrap.seed)
     if plan.subgroups:

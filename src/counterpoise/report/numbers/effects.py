@@ -174,12 +174,19 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     yield Number("score.c_statistic", adjustments.score.c_statistic)
     yield Number("score.coefficients", adjustments.score.x.shape[1])
     yield Number("score.n", adjustments.rows.size, "patients")
+    treated = int(adjustments.score.treatment.sum())
+    for key, size in zip(ARMS, (adjustments.rows.size - treated, treated), strict=True):
+        yield Number(f"score.{key}", size, "patients")
     yield Number("score.left_out", adjustments.left_out, "patients")
     for key, size in zip(ARMS, weighting.effective_sample_size, strict=True):
         yield Number(f"weights.{key}.effective", size, "patients", method="(sum w)^2 / sum w^2")
     for name in ("minimum", "maximum", "mean", "coefficient_of_variation"):
         yield Number(f"weights.{name}", getattr(weighting, name), estimand=weighting.estimand)
     yield Number("weights.sum", float(weighting.weights.sum()), estimand=weighting.estimand)
+    if weighting.truncation:
+        yield Number("weights.n_truncated", weighting.n_truncated, "patients")
+        for name, bound in zip(("lowest", "highest"), weighting.truncation, strict=True):
+            yield Number(f"weights.{name}", bound, method="truncated here")
     yield from _score_model(adjustments.score)
     yield Number("matching.pairs", matching.n_pairs, "pairs")
     yield Number("matching.patients", 2 * matching.n_pairs, "patients")

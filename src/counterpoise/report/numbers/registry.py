@@ -90,6 +90,8 @@ class Numbers(Mapping[str, Number]):
 def printed(entry: Number, style: str) -> str:
     """Print an entry: count, number0 to number3, ratio, percent, share, p, p_equation, or its interval or P value.
 
+    A `level` is a percentage without decimals where it needs none.
+
     >>> printed(Number("x", 0.54, lower=0.25, upper=1.02, p_value=0.04), "ratio_interval")
     '0.25–1.02'
     """
@@ -117,8 +119,10 @@ def _single(value: float, style: str) -> str:
         return fmt.format_p(value)
     if style == "p_equation":
         return fmt.format_p_equation(value)
-    if style in ("percent", "percent0"):
-        return fmt.format_percent(value, 0 if style == "percent0" else 1)
+    if style == "percent":
+        return fmt.format_percent(value)
+    if style == "level":
+        return fmt.format_percent(value, 0 if round(100 * value, 6) % 1 == 0 else 1)
     if style == "share":
         return fmt.format_percent(value, sign=False)
     raise InputError(f"There is no way to print a number called `{style}`.")
