@@ -12,6 +12,7 @@ from counterpoise.kernels.product_limit import (
     quantile,
     reverse_kaplan_meier,
     survival_at,
+    survival_influence,
 )
 from tests.by_hand import survival as by_hand
 
@@ -200,3 +201,37 @@ def test_what_cannot_be_read_off() -> None:
             quantile(curve, probability)
     with pytest.raises(InputError, match="`event` must be 0 or 1"):
         reverse_kaplan_meier([1, 2], [1, 2])
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.floats(0.5, 9.5))
+def test_influence_is_the_derivative_of_the_curve_by_each_weight(seed: int, at: float) -> None:
+    draw = np.random.default_rng(seed)
+    time, event = draw.integers(1, 10, 15).astype(float), draw.random(15) < 0.6
+    weights, step = draw.uniform(0.5, 2.0, 15), 1e-6
+
+    def survival(case: Floats) -> float:
+        curve = kaplan_meier(time, event, weights=case)
+        seen = curve.survival[curve.time <= at]
+        return float(seen[-1]) if seen.size else 1.0
+
+    shifts = step * np.eye(15)
+    derivative = [(survival(weights + shift) - survival(weights - shift)) / (2 * step) for shift in shifts]
+    # Central differences of step 1e-6 carry an error of about 1e-16 / 1e-6 from rounding.
+    np.testing.assert_allclose(
+        survival_influence(time, event, at, weights=weights), weights * np.array(derivative), atol=1e-8
+    )
+
+
+def test_squared_influence_sums_to_the_variance_of_the_weighted_curve() -> None:
+    draw = np.random.default_rng(4)
+    time, event, weights = draw.integers(1, 30, 80).astype(float), draw.random(80) < 0.5, draw.uniform(0.2, 3, 80)
+    curve = kaplan_meier(time, event, weights=weights)
+    for at in (3.0, 12.5, 25.0):
+        squares = np.square(survival_influence(time, event, at, weights=weights)).sum()
+        assert survival_at(curve, [at]).std_error[0] == pytest.approx(np.sqrt(squares), rel=1e-10)
+
+
+def test_influence_is_zero_before_the_first_event_and_where_the_curve_is_zero() -> None:
+    assert not survival_influence([1, 2, 3], [0, 1, 1], 1.5).any()
+    assert not survival_influence([1, 2, 3], [0, 1, 1], 3.0).any()

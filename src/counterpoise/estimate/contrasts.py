@@ -17,10 +17,12 @@ from counterpoise.estimate.stacked import stacked_std_error
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox import CoxFit, Ties, cox
 from counterpoise.kernels.log_rank import log_rank
+from counterpoise.kernels.product_limit import survival_influence
 from counterpoise.kernels.proportional_hazards import (
     proportional_hazards_test,
     weighted_proportional_hazards_test,
 )
+from counterpoise.kernels.sandwich import sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 Adjustment = Literal["unadjusted", "matched", "weighted"]
@@ -133,6 +135,8 @@ def _contrast(
         for name, se in (primary, *rest)
     }
     curve_test, curve_p = _curve_test(time, event, treated, fit, sample)
+    pairs = sample.cluster
+    paired = None if pairs is None else _paired_std_error(time, event, treated, pairs, horizon)
     return Contrast(
         endpoint=endpoint,
         adjustment=adjustment,
@@ -141,7 +145,7 @@ def _contrast(
         ratio=named.pop(primary[0]),
         variance=primary[0],
         others=named,
-        difference=rate_difference(arms, curves.confidence),
+        difference=rate_difference(arms, curves.confidence, std_error=paired),
         curve_test=curve_test,
         curve_p=curve_p,
         proportional_p=_proportional_p(time, event, treated, sample, ties) if usable else float("nan"),
@@ -194,11 +198,22 @@ def _proportional_p(time: Floats, event: Bools, treated: Bools, sample: _Sample,
     return float(weighted_proportional_hazards_test(time, event, treated, sample.weights).p_value)
 
 
-def rate_difference(arms: tuple[ArmCurve, ArmCurve], confidence: float) -> RateDifference:
-    """Subtract the survival of the first arm from that of the second; the arms are independent."""
+def rate_difference(
+    arms: tuple[ArmCurve, ArmCurve], confidence: float, *, std_error: float | None = None
+) -> RateDifference:
+    """Subtract the survival of the first arm from that of the second; without `std_error` the arms are independent."""
     control, treated = (arm.rate for arm in arms)
     value = float(treated.survival[0] - control.survival[0])
-    std_error = float(np.hypot(treated.std_error[0], control.std_error[0]))
+    if std_error is None:
+        std_error = float(np.hypot(treated.std_error[0], control.std_error[0]))
     reach = float(ndtri(0.5 + confidence / 2)) * std_error
     p_value = float(2 * ndtr(-abs(value / std_error))) if std_error > 0 else float("nan")
     return RateDifference(value, std_error, value - reach, value + reach, p_value)
+
+
+def _paired_std_error(time: Floats, event: Bools, treated: Bools, pair: Counts, horizon: float) -> float:
+    """Return the standard error of the difference at the horizon from influence values summed within pairs."""
+    influence = np.zeros(time.size)
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        influence[arm] = sign * survival_influence(time[arm], event[arm], horizon)
+    return float(np.sqrt(np.square(sum_by_cluster(influence[:, None], pair)).sum()))

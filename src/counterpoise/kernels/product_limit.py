@@ -171,6 +171,29 @@ def survival_at(curve: SurvivalCurve, times: ArrayLike) -> SurvivalAt:
     )  # fmt: skip
 
 
+def survival_influence(time: ArrayLike, event: ArrayLike, at: float, *, weights: ArrayLike | None = None) -> Floats:
+    """Return what each row, with its weight, moves S(at) by (n,): the curve's infinitesimal jackknife values.
+
+    The sum of their squares is the variance of `kaplan_meier` under weights. They are zero where S(at) is 1 or 0.
+    Rows of several curves can be summed over what they share (a matched pair) before they are squared.
+
+    >>> survival_influence(time=[1, 2, 3, 4], event=[1, 0, 1, 1], at=1.5)
+    array([-0.1875,  0.0625,  0.0625,  0.0625])
+
+    Source: as for `kaplan_meier`.
+    """
+    sets = risk_set(time, event)
+    row_weights = as_weights("weights", weights, sets.n)
+    seen = sets.time <= at + TIE_TOLERANCE * float(sets.time[-1])
+    at_risk, events = sum_at_risk(sets, row_weights), sum_by_time(sets, row_weights * sets.event)
+    if bool(np.any(_all_die(sets) & seen)) or not bool(np.any(seen)):
+        return np.zeros(sets.n)
+    surviving = np.where(seen, at_risk - events, np.inf)
+    cumulative = np.cumsum(events / at_risk / surviving)
+    hazard = np.where(sets.event, 1 / surviving[sets.group], 0.0) - cumulative[sets.group]
+    return -float(np.prod(1 - events[seen] / at_risk[seen])) * row_weights * hazard
+
+
 def quantile(curve: SurvivalCurve, probability: float = 0.5) -> Quantile:
     """Return the first time at which S(t) <= 1 - probability, with Brookmeyer and Crowley's limits.
 

@@ -114,8 +114,8 @@ curve_of <- function(id, e, rows, ...) {
   put(paste0(id, ".median"), q$quantile, lower = unname(q$lower), upper = unname(q$upper), n = n, events = k)
   list(rate = s$surv, std_error = s$std.err, n = n, events = k)
 }
-difference <- function(id, one, zero) {
-  x <- one$rate - zero$rate; s <- sqrt(one$std_error^2 + zero$std_error^2)
+difference <- function(id, one, zero, s = sqrt(one$std_error^2 + zero$std_error^2)) {
+  x <- one$rate - zero$rate
   put(id, x, lower = x - Z * s, upper = x + Z * s, std_error = s, p_value = 2 * pnorm(-abs(x / s)), n = one$n + zero$n, events = one$events + zero$events)
 }
 overall <- function() for (e in ENDPOINTS) {
@@ -189,7 +189,7 @@ balance_of <- function(name, w) {
 }
 balance <- function() {
   u <- rank(p); n1 <- sum(treated); put("score.c_statistic", (sum(u[treated]) - n1 * (n1 + 1) / 2) / (n1 * sum(!treated)))
-  put("score.coefficients", ncol(X) - 1); put("score.n", nrow(X)); put("score.left_out", nrow(d) - nrow(X))
+  put("score.coefficients", ncol(X) - 1); put("score.n", nrow(X)); put("score.control", sum(d$a == 0)); put("score.treated", sum(d$a == 1)); put("score.left_out", nrow(d) - nrow(X))
   se <- sqrt(diag(solve(H))); for (k in seq_len(ncol(X))) put(sprintf("score.term%d", k - 1), coef(score)[k], std_error = unname(se[k]))
   put("weights.control.effective", ess(d$w[!treated])); put("weights.treated.effective", ess(d$w[treated]))
   put("weights.minimum", min(d$w)); put("weights.maximum", max(d$w)); put("weights.mean", mean(d$w)); put("weights.sum", sum(d$w)); put("weights.coefficient_of_variation", sd(d$w) / mean(d$w))
@@ -217,9 +217,18 @@ robust_zph <- function(e, data, ...) {
   wald(coef(f)[2], f$var[2, 2, drop = FALSE])
 }
 matched_zph <- function(e) zph(fit_cox(e, "a", d[MATCHED, ]))
+# influence of each matched patient on the difference of survival, summed within pairs
+paired_se <- function(e) {
+  at <- function(rows, sign) {
+    x <- d[rows, ]; f <- do.call("survfit", list(outcome(e, "1"), data = x, influence = TRUE))
+    data.frame(pair = x$pair, value = sign * f$influence.surv[, max(which(f$time <= HORIZON))])
+  }
+  both <- rbind(at(MATCHED & treated, 1), at(MATCHED & !treated, -1))
+  sqrt(sum(tapply(both$value, both$pair, sum)^2))
+}
 matched <- function() for (e in ENDPOINTS) {
   id <- function(what) paste0(e, ".matched.", what); f <- fit_cox(e, "a", d[MATCHED, ], cluster = quote(pair))
-  zero <- curve_of(id("control"), e, MATCHED & !treated); one <- curve_of(id("treated"), e, MATCHED & treated); difference(id("difference"), one, zero)
+  zero <- curve_of(id("control"), e, MATCHED & !treated); one <- curve_of(id("treated"), e, MATCHED & treated); difference(id("difference"), one, zero, paired_se(e))
   ratio(id("hazard_ratio"), coef(f)[[1]], sqrt(f$var[1]), f); ratio(id("hazard_ratio.model_based"), coef(f)[[1]], sqrt(f$naive.var[1]), f)
   put(id("curve_p"), robust_score(f)); put(id("proportional"), matched_zph(e))
 }
