@@ -8,7 +8,7 @@ from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
 from counterpoise.findings.finding import RANK, Finding
 from counterpoise.findings.imbalance import imbalance_left
-from counterpoise.findings.models import follow_up_reach, models_without_answer, patients_left_out
+from counterpoise.findings.models import follow_up_reach, models_without_answer, no_pairs, patients_left_out
 from counterpoise.findings.multiplicity import multiplicity
 from counterpoise.findings.proportional_hazards import proportional_hazards
 from counterpoise.findings.response import response_measured_differently
@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     weighted_against_naive,
     events_per_variable,
     models_without_answer,
+    no_pairs,
     response_measured_differently,
     imbalance_left,
     extreme_weights,

@@ -41,7 +41,7 @@ def events_per_variable(design: Design, analyses: Analyses) -> Iterable[Finding]
         advice="Read the multivariable hazard ratios as exploratory; prefer fewer, prespecified covariates or a "
         "penalised fit.",
         values=values,
-        importance=FEW / lowest,
+        importance=FEW / max(lowest, 1 / FEW),
     )
 
 

@@ -46,7 +46,8 @@ def _left_by(name: str, labels: tuple[str, ...], adjusted: Imbalance) -> Finding
         name=f"balance_after_{name}",
         severity="serious" if size[largest] > LARGE else "caution",
         title=f"Imbalance is left after {name}",
-        text=f"{{over:count}} covariates have an absolute standardised difference above {{threshold:number1}}: "
+        text=f"{{over:count}} {'covariate has' if len(over) == 1 else 'covariates have'} an absolute standardised "
+        f"difference above {{threshold:number1}}: "
         f"{listed(over)}; the largest is {{largest:number2}} (standard error {{std_error:number2}}).",
         advice="Change the score (interactions, splines), tighten the caliper, or adjust for these covariates in the "
         "outcome model and say that the estimand changes.",

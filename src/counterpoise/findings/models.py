@@ -7,24 +7,46 @@ from counterpoise.estimate import Analyses
 from counterpoise.findings.finding import Finding, listed
 from counterpoise.kernels.verdict import Verdict
 
+COMPARED = {"matched": "in the matched pairs", "weighted": "weighted"}
+
 
 def models_without_answer(design: Design, analyses: Analyses) -> Iterable[Finding]:
-    """Name each Cox model that did not converge, with its cause."""
+    """Name each Cox model that did not converge, with its cause; the unadjusted one is among the univariable."""
     models = [m for table in analyses.hazards for m in (*table.univariable, table.multivariable)]
     models += [m for pair in analyses.group_hazards for m in (pair.univariable, pair.multivariable)]
-    failed = [m for m in models if m.verdict is not Verdict.CONVERGED]
+    failed = [
+        f"{m.endpoint.short} on {listed([item.label for item in m.terms.covariates], 3)}: {m.verdict.advice}"
+        for m in models
+        if m.verdict is not Verdict.CONVERGED
+    ]
+    failed += [
+        f"{c.endpoint.short} on {design.treatment.label}, {COMPARED[c.adjustment]}: {c.verdict.advice}"
+        for c in analyses.contrasts
+        if c.adjustment in COMPARED and c.verdict is not Verdict.CONVERGED
+    ]
     if failed:
-        phrases = [
-            f"{m.endpoint.short} on {listed([item.label for item in m.terms.covariates], 3)}: {m.verdict.advice}"
-            for m in failed
-        ]
+        phrases = list(dict.fromkeys(failed))
         yield Finding(
             name="models_without_answer",
             severity="serious",
             title="Cox models without a finite answer",
             text="No hazard ratio is printed for: " + " ".join(phrases),
             advice="Merge levels, or use a penalised model.",
-            importance=len(failed),
+            importance=len(phrases),
+        )
+
+
+def no_pairs(design: Design, analyses: Analyses) -> Iterable[Finding]:
+    """Say that nobody could be matched, where the caliper lets no pair through."""
+    if analyses.adjustments and analyses.adjustments.matching.n_pairs == 0:
+        yield Finding(
+            name="no_pairs",
+            severity="serious",
+            title="No patients could be matched",
+            text="No two patients of the arms have propensity scores within {caliper:number3} of each other on the "
+            "logit scale, so there is no matched comparison.",
+            advice="Widen the caliper, or look at the overlap of the scores: the arms may not be comparable at all.",
+            values={"caliper": analyses.adjustments.matching.caliper},
         )
 
 

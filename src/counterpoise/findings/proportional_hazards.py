@@ -36,12 +36,14 @@ def proportional_hazards(design: Design, analyses: Analyses) -> Iterable[Finding
             importance=1 / max(min(values.values()), 1e-6),
         )
         return
-    lowest = min((c.proportional_p for c in analyses.contrasts), default=float("nan"))
+    tested = [c.proportional_p for c in analyses.contrasts if c.proportional_p == c.proportional_p]
+    if not tested:
+        return
     yield Finding(
         name="proportional_hazards",
         severity="note",
         title="No sign against proportional hazards",
         text="The smallest P value of the tests of the treatment effect is {lowest:p}.",
         advice="With few events such a test has little power; look at the curves.",
-        values={"lowest": lowest},
+        values={"lowest": min(tested)},
     )

@@ -23,8 +23,8 @@ def subgroups_with_few_events(design: Design, analyses: Analyses) -> Iterable[Fi
             name="subgroups_few_events",
             severity="caution",
             title="Subgroups with too few events",
-            text=f"{{few:count}} of {{total:count}} subgroups have too few events for a hazard ratio to be shown: "
-            f"{listed(few, 8)}.",
+            text=f"{{few:count}} of {{total:count}} subgroups {'has' if len(few) == 1 else 'have'} too few events for "
+            f"a hazard ratio to be shown: {listed(few, 8)}.",
             advice="Do not read the absence of an effect there as evidence of no effect.",
             values={"few": len(few), "total": total},
             importance=len(few) / total,

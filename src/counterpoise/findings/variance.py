@@ -27,11 +27,14 @@ def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Findi
         values |= {f"{name}_naive": contrast.others[NAIVE].p_value, f"{name}_robust": contrast.ratio.p_value}
         phrases.append(f"{contrast.endpoint.short} {{{name}_naive:p}} instead of {{{name}_robust:p}}")
     flips = [c for c in weighted if c.others[NAIVE].p_value < SIGNIFICANT <= c.ratio.p_value]
+    hidden = any(c.ratio.p_value < SIGNIFICANT <= c.others[NAIVE].p_value for c in weighted)
     yield Finding(
         name="weighted_against_naive",
         severity="serious" if flips else "note",
         title="A naive variance would have turned the weighted result significant"
         if flips
+        else "A naive variance would have hidden a weighted result"
+        if hidden
         else "The weighted P values do not hang on the naive variance",
         text="With weights taken as numbers of patients, the P values would read: " + "; ".join(phrases) + ".",
         advice="Quote the robust interval, or one that knows that the score was estimated; a weighted analysis with "
@@ -67,7 +70,8 @@ def tests_on_either_side(design: Design, analyses: Analyses) -> Iterable[Finding
 
 
 def _on_either_side(contrast: Contrast) -> bool:
-    return (contrast.ratio.p_value < SIGNIFICANT) != (contrast.curve_p < SIGNIFICANT)
+    low, high = sorted((contrast.ratio.p_value, contrast.curve_p))
+    return low < SIGNIFICANT <= high
 
 
 def bootstrap_failures(design: Design, analyses: Analyses) -> Iterable[Finding]:
