@@ -71,6 +71,7 @@ def _flow_figure(study: Study, numbers: Numbers) -> Figure:
         steps=steps,
         included=FlowBox("Patients included", numbers.text("{flow.included:count}")),
         arms=arms,
+        excluded_label=numbers.text("Excluded (n = {flow.excluded:count})"),
     )
     alt = numbers.text("{flow.screened:count} patients screened, {flow.included:count} included.")
     return Figure("flow", "Flow of patients", alt, drawing)
