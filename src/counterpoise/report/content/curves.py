@@ -28,6 +28,7 @@ from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
 
 PANELS = 4
+MOST_BANDS = 4
 LEFT_AT_RISK = 1 / 7
 """Share of the patients at risk below which a curve is not drawn (Pocock et al., Lancet 2002;359:1686-1689)."""
 CUT = "Curves are drawn while one patient in seven is at risk; hazard ratios and tests use all of the follow-up."
@@ -98,6 +99,7 @@ def _panel(
         y_label=f"{short} (%)",
         annotation=annotation,
         at_risk_title="Weighted number at risk" if weighted else "Number at risk",
+        bands=len(arms) <= MOST_BANDS,
     )
 
 
