@@ -40,7 +40,7 @@ def a_finding(severity: str, title: str) -> SimpleNamespace:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stand in for the study and the report, and keep what they were given."""
-    asked = SimpleNamespace(plan=None, folder=None, formats=None, findings=(), problems=(), fault=None)
+    asked = SimpleNamespace(plan=None, folder=None, formats=None, findings=(), problems=(), fault=None, unprintable="")
 
     def run(plan: Path, *, progress: Callable[[str, float], None]) -> SimpleNamespace:
         asked.plan = plan
@@ -58,7 +58,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     study, report = ModuleType("counterpoise.study"), ModuleType("counterpoise.report")
     study.__dict__.update(run=run, check=lambda plan: asked.problems)
-    report.__dict__.update(write_report=write_report)
+    report.__dict__.update(write_report=write_report, characters_without_font=lambda study: asked.unprintable)
     monkeypatch.setitem(sys.modules, "counterpoise.study", study)
     monkeypatch.setitem(sys.modules, "counterpoise.report", report)
     return asked
@@ -133,6 +133,12 @@ def test_the_five_gravest_findings_close_a_run(call: Call, stages: SimpleNamespa
     assert lines[4].startswith(" " * 11)
     assert [line for line in lines if line.startswith("  note")] == ["  note     Note 0"]
     assert max(map(len, lines)) <= 80
+
+
+def test_characters_without_a_font_are_named(call: Call, stages: SimpleNamespace) -> None:
+    stages.unprintable = "内乳"
+    _, _, err = call("run", "study.toml", "--quiet")
+    assert " ".join(err.split()).startswith("Note: no font on this machine has 内乳; they are boxes in the PDF")
 
 
 def test_one_problem_is_one_sentence(call: Call, stages: SimpleNamespace) -> None:

@@ -120,11 +120,12 @@ def _report(plan: Path, out: Path, formats: Sequence[str], *, quiet: bool) -> No
 
     require_replaceable(out.resolve())  # before the work, not after it
 
-    from counterpoise.report import write_report
+    from counterpoise.report import characters_without_font, write_report
     from counterpoise.study import run as run_study
 
     with screen.watching(quiet=quiet) as watch:
         study = run_study(plan, progress=screen.part(watch, 0.0, RUN_SHARE))
         folder = write_report(study, out, formats=formats, progress=screen.part(watch, RUN_SHARE, 1.0))
+    screen.show_unprintable(characters_without_font(study))
     if not quiet:
         screen.show_report(study, folder, formats)

@@ -20,6 +20,7 @@ Watch = Callable[[str, float], None]
 
 WIDEST = 100
 FINDINGS_SHOWN = 5
+LETTERS_SHOWN = 10
 
 
 def show_error(error: CounterpoiseError) -> None:
@@ -61,6 +62,14 @@ def show_plan(plan: Path, guessed: Sequence[str]) -> None:
         _wrapped("  ", role, error=False)
     typer.echo()
     _wrapped("", f"Next: counterpoise check {plan}", error=False)
+
+
+def show_unprintable(characters: str) -> None:
+    """Say which characters no font here has, and what to do; nothing where there are none."""
+    if characters:
+        shown = characters if len(characters) <= LETTERS_SHOWN else f"{characters[:LETTERS_SHOWN]} and others"
+        what = "they are boxes in the PDF and in the figures. Install a font that has them and run again."
+        _wrapped("Note: ", f"no font on this machine has {shown}; {what}", error=True)
 
 
 def show_report(study: "Study", folder: Path, formats: Sequence[str]) -> None:

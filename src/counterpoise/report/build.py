@@ -9,7 +9,7 @@ from typing import Any
 from counterpoise.errors import InputError
 from counterpoise.report.assemble import assemble
 from counterpoise.report.document import Document, Figure
-from counterpoise.report.figures import render_figures
+from counterpoise.report.figures import render_figures, unprintable_characters
 from counterpoise.report.numbers import collect_numbers
 from counterpoise.report.provenance import manifest
 from counterpoise.report.write import write_folder
@@ -64,6 +64,11 @@ def findings_as_text(study: Study) -> list[tuple[str, str, str]]:
     """Return each finding as its severity, its title and its text with the numbers filled in."""
     numbers = collect_numbers(study)
     return [(item.severity, item.title, numbers.text(item.text, f"findings.{item.name}.")) for item in study.findings]
+
+
+def characters_without_font(study: Study) -> str:
+    """Return the characters of a report that no font on this machine has: boxes in its PDF and in its figures."""
+    return unprintable_characters(assemble(study, collect_numbers(study)))
 
 
 def _draw(document: Document, tell: Progress) -> Drawings:

@@ -1,5 +1,6 @@
 """How every figure looks: sizes in millimetres, one font, one palette, and a sheet to place things on."""
 
+import logging
 import re
 import threading
 import warnings
@@ -84,9 +85,21 @@ _drawing = threading.RLock()  # matplotlib's settings are global
 
 
 @contextmanager
+def _without_remarks() -> Generator[None]:
+    """Keep to itself that a font for another script has no bold weight: nothing can be done about it."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
 def drawing_style(families: Sequence[str] = (FONT,), **settings: Style) -> Generator[None]:
     """Draw under the project's own settings, whatever the user's matplotlibrc says; one thread at a time."""
-    with _drawing, mpl.rc_context(), warnings.catch_warnings():
+    with _drawing, mpl.rc_context(), warnings.catch_warnings(), _without_remarks():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         mpl.rcdefaults()
         rc: Any = {**_RC, "font.family": list(families), **settings}

@@ -125,8 +125,8 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(getattr(value, field.name))
 
 
-def unprintable_characters(record: FigureRecord) -> str:
-    """Return the characters of a record that no font on this machine knows, sorted.
+def unprintable_characters(record: object) -> str:
+    """Return the characters of a figure, or of any other record, that no font on this machine knows, sorted.
 
     Latin, Greek and Cyrillic are always known. Chinese, Japanese and Korean are drawn with the system's own
     fonts; where there are none, PDF and PNG show placeholder boxes and SVG leaves them to the reader's fonts.
