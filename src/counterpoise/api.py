@@ -11,7 +11,7 @@ from counterpoise.balance import Balance, Estimand, Matching, PropensityScore, W
 from counterpoise.balance.match import CaliperSd
 from counterpoise.errors import InputError
 from counterpoise.kernels import cox as cox_kernel, log_rank as log_rank_kernel, product_limit
-from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.arrays import Floats, as_floats, as_matrix, require
 from counterpoise.kernels.cox import CoxFit
 from counterpoise.kernels.log_rank import LogRankTest
 from counterpoise.kernels.nearest import Order
@@ -21,38 +21,72 @@ Column = Any
 """A sequence, an array, or a column of a pandas, polars or pyarrow dataframe."""
 
 
-def column(values: Column) -> np.ndarray:
-    """Return any column as an array; nulls of numeric columns become NaN, which the estimators refuse.
+def numbers(name: str, values: Column) -> np.ndarray:
+    """Return a column of numbers or of true and false as an array; nulls become NaN, which the estimators refuse.
 
-    >>> column([1, 2]).tolist()
+    Raises `InputError` for dates and durations, which libraries count in units of their own.
+
+    >>> numbers("time", [1, 2]).tolist()
     [1, 2]
     """
     series = nw.from_native(values, series_only=True, pass_through=True)
-    if not isinstance(series, nw.Series):
-        return np.asarray(values)
-    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+    if isinstance(series, nw.Series) and (series.dtype.is_numeric() or series.dtype == nw.Boolean):
         return series.cast(nw.Float64).fill_null(float("nan")).to_numpy()
-    if series.is_null().any():
-        raise InputError(f"The column `{series.name}` must have no nulls; {series.is_null().sum()} are null.")
-    return series.to_numpy()
+    array = series.to_numpy() if isinstance(series, nw.Series) else np.asarray(values)
+    if array.dtype.kind in "mM" or (isinstance(series, nw.Series) and series.dtype.is_temporal()):
+        raise InputError(f"`{name}` must hold numbers, such as days or months; it holds dates or durations.")
+    return array
+
+
+def labels(name: str, values: Column) -> np.ndarray:
+    """Return a column of labels, numbers or texts, as an array; raises `InputError` where one is null.
+
+    >>> labels("group", ["a", "b"]).tolist()
+    ['a', 'b']
+    """
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series):
+        array, known = series.to_numpy(), ~series.is_null().to_numpy().astype(bool)
+    else:
+        array = np.asarray(values)
+        known = np.array([value is not None for value in array.ravel()], dtype=bool)
+    require(known, f"`{name}` must be known")
+    return array
 
 
 def matrix(values: Column) -> Floats:
     """Return a dataframe of numeric columns, or an array, as an (n, p) float matrix.
 
+    Raises `InputError` for what holds no numbers; a null in a dataframe is told with the name of its column.
+
     >>> matrix([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    frame = nw.from_native(values, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        return np.column_stack([np.asarray(column(frame[name].to_native()), dtype=float) for name in frame.columns])
-    if isinstance(nw.from_native(values, series_only=True, pass_through=True), nw.Series):
-        return np.asarray(column(values), dtype=float)[:, None]
-    return np.asarray(values, dtype=float)
+    frame = nw.from_native(values, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if not isinstance(frame, nw.DataFrame):
+        return as_matrix("x", numbers("x", values))
+    columns = {name: as_floats(name, numbers(name, frame[name].to_native())) for name in frame.columns}
+    for name, column in columns.items():
+        require(np.isfinite(column), f"`{name}` must be finite")
+    return np.column_stack(list(columns.values())) if columns else np.zeros((len(frame), 0))
 
 
-def _maybe(values: Column | None) -> np.ndarray | None:
-    return None if values is None else column(values)
+def _names(x: Column, given: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names given, or else those of the columns of a dataframe."""
+    frame = nw.from_native(x, pass_through=True)
+    if given is None and isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        return tuple(frame.collect_schema().names())
+    return given
+
+
+def _numbers_or_none(name: str, values: Column | None) -> np.ndarray | None:
+    return None if values is None else numbers(name, values)
+
+
+def _labels_or_none(name: str, values: Column | None) -> np.ndarray | None:
+    return None if values is None else labels(name, values)
 
 
 def kaplan_meier(
@@ -71,11 +105,11 @@ def kaplan_meier(
     [0.75, 0.5, 0.0]
     """
     return product_limit.kaplan_meier(
-        column(time),
-        column(event),
-        entry=_maybe(entry),
-        weights=_maybe(weights),
-        cluster=_maybe(cluster),
+        numbers("time", time),
+        numbers("event", event),
+        entry=_numbers_or_none("entry", entry),
+        weights=_numbers_or_none("weights", weights),
+        cluster=_labels_or_none("cluster", cluster),
         interval=interval,
         confidence=confidence,
     )
@@ -96,7 +130,12 @@ def log_rank(
     0.0896
     """
     return log_rank_kernel.log_rank(
-        column(time), column(event), column(group), entry=_maybe(entry), stratum=_maybe(stratum), rho=rho
+        numbers("time", time),
+        numbers("event", event),
+        labels("group", group),
+        entry=_numbers_or_none("entry", entry),
+        stratum=_labels_or_none("stratum", stratum),
+        rho=rho,
     )
 
 
@@ -118,14 +157,14 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     'converged'
     """
     return cox_kernel.cox(
-        column(time),
-        column(event),
+        numbers("time", time),
+        numbers("event", event),
         matrix(x),
         ties=ties,
-        entry=_maybe(entry),
-        weights=_maybe(weights),
-        stratum=_maybe(stratum),
-        cluster=_maybe(cluster),
+        entry=_numbers_or_none("entry", entry),
+        weights=_numbers_or_none("weights", weights),
+        stratum=_labels_or_none("stratum", stratum),
+        cluster=_labels_or_none("cluster", cluster),
         robust=robust,
     )
 
@@ -137,9 +176,7 @@ def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = No
     >>> score.probability.round(2).tolist()
     [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     """
-    frame = nw.from_native(x, eager_only=True, pass_through=True)
-    named = tuple(frame.columns) if terms is None and isinstance(frame, nw.DataFrame) else terms
-    return stage.propensity(column(treatment), matrix(x), terms=named)
+    return stage.propensity(numbers("treatment", treatment), matrix(x), terms=_names(x, terms))
 
 
 def weigh(
@@ -164,7 +201,7 @@ def match(
     caliper: float | None = 0.2,
     caliper_sd: CaliperSd = "pooled",
     order: Order = "descending",
-    identifiers: Sequence[str] | None = None,
+    identifiers: Column | None = None,
     seed: int = 0,
 ) -> Matching:
     """Match 1:1 on the logit of the score; see `balance.match`.
@@ -175,7 +212,11 @@ def match(
     >>> match(score, caliper=None).n_pairs
     3
     """
-    rank = None if identifiers is None else stage.tie_ranks([str(name) for name in column(identifiers)], seed)
+    rank = (
+        None
+        if identifiers is None
+        else stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
+    )
     return stage.match(score, caliper=caliper, caliper_sd=caliper_sd, order=order, tie_rank=rank, seed=seed)
 
 
@@ -194,7 +235,7 @@ def check_balance(
     [0.0]
     """
     columns = matrix(x)
-    frame = nw.from_native(x, eager_only=True, pass_through=True)
-    if names is None:
-        names = frame.columns if isinstance(frame, nw.DataFrame) else [f"x{k + 1}" for k in range(columns.shape[1])]
-    return stage.check_balance(columns, column(treatment), names, weights=_maybe(weights), pairs=pairs)
+    names = _names(x, names) or [f"x{k + 1}" for k in range(columns.shape[1])]
+    return stage.check_balance(
+        columns, numbers("treatment", treatment), names, weights=_numbers_or_none("weights", weights), pairs=pairs
+    )

@@ -1,0 +1,274 @@
+"""The same columns as lists, arrays, pandas, polars and pyarrow give the same answer to the last bit."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import counterpoise as cp
+from counterpoise import api
+from counterpoise.errors import FitError, InputError
+from counterpoise.kernels import cox as cox_kernel, product_limit
+
+RNG = np.random.default_rng(3)
+SIZE = 60
+AGE = RNG.normal(50, 10, SIZE).round(1)
+STAGE = RNG.integers(0, 3, SIZE)
+TREATED = (RNG.random(SIZE) < 1 / (1 + np.exp(-(AGE - 50) / 20))).astype(int)
+TIME = RNG.exponential(30, SIZE).round(1) + 0.1
+EVENT = (RNG.random(SIZE) < 0.6).astype(int)
+WEIGHT = RNG.uniform(0.5, 2, SIZE)
+GROUP = np.array(["I", "II", "III"])[STAGE]
+ENTRY = np.where(np.arange(SIZE) % 3 == 0, 0.05, 0.0)
+FRAME = {"age": AGE.tolist(), "stage": STAGE.tolist()}
+NUMBERS = {"time": TIME, "event": EVENT, "treated": TREATED, "weight": WEIGHT, "entry": ENTRY}
+
+Column = Callable[[np.ndarray], Any]
+COLUMNS: dict[str, Column] = {
+    "list": lambda values: values.tolist(),
+    "tuple": lambda values: tuple(values.tolist()),
+    "array": lambda values: values,
+    "pandas": pd.Series,
+    "pandas with another index": lambda values: pd.Series(values, index=np.arange(values.size)[::-1]),
+    "pandas nullable": lambda values: pd.Series(values).convert_dtypes(),
+    "polars": pl.Series,
+    "pyarrow": lambda values: pa.array(values.tolist()),
+    "pyarrow in chunks": lambda values: pa.chunked_array([values[:20].tolist(), values[20:].tolist()]),
+}
+TABLES: dict[str, Callable[[dict[str, list[Any]]], Any]] = {
+    "list": lambda frame: np.column_stack(list(frame.values())).tolist(),
+    "array": lambda frame: np.column_stack(list(frame.values())),
+    "pandas": pd.DataFrame,
+    "polars": pl.DataFrame,
+    "polars, lazy": pl.LazyFrame,
+    "pyarrow": pa.table,
+}
+
+
+def assert_same(one: Any, other: Any, place: str = "") -> None:
+    """Every field of two records is the same, to the last bit."""
+    assert type(one) is type(other), place
+    if is_dataclass(one):
+        for field in fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name), f"{place}.{field.name}")
+    elif isinstance(one, np.ndarray):
+        assert one.shape == other.shape, place
+        assert [str(value) for value in one.ravel()] == [str(value) for value in other.ravel()], place
+    elif isinstance(one, float):
+        assert str(one) == str(other), place
+    else:
+        assert one == other, place
+
+
+def estimates(column: Column, table: Any) -> dict[str, Any]:
+    """Everything that the interface offers, of the same patients."""
+    given = {name: column(values) for name, values in NUMBERS.items()}
+    time, event, treated = given["time"], given["event"], given["treated"]
+    score = cp.propensity(treated, table, terms=["age", "stage"])
+    weighting = cp.weigh(score, estimand="ATT", truncate=(0.01, 0.99))
+    pairs = cp.match(score, caliper=None, identifiers=column(np.arange(SIZE)), seed=4)
+    return {
+        "kaplan_meier": cp.kaplan_meier(time, event, entry=given["entry"], interval="log-log"),
+        "weighted": cp.kaplan_meier(time, event, weights=given["weight"], cluster=column(STAGE)),
+        "log_rank": cp.log_rank(time, event, column(GROUP), stratum=column(TREATED)),
+        "entry": cp.log_rank(time, event, treated, entry=given["entry"]),
+        "cox": cp.cox(time, event, table, ties="breslow", stratum=column(GROUP), entry=given["entry"]),
+        "robust": cp.cox(time, event, treated, weights=given["weight"], cluster=column(STAGE)),
+        "score": score,
+        "weights": weighting,
+        "pairs": pairs,
+        "balance": cp.check_balance(
+            treated, table, names=["age", "stage"], weights=column(weighting.weights), pairs=pairs
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Any]:
+    return estimates(lambda values: values, np.column_stack([AGE, STAGE]))
+
+
+@pytest.mark.parametrize("route", COLUMNS)
+def test_columns_of_any_kind_give_the_same_answer(expected: dict[str, Any], route: str) -> None:
+    assert_estimates_same(estimates(COLUMNS[route], np.column_stack([AGE, STAGE])), expected)
+
+
+@pytest.mark.parametrize("route", TABLES)
+def test_tables_of_any_kind_give_the_same_answer(expected: dict[str, Any], route: str) -> None:
+    assert_estimates_same(estimates(COLUMNS["array"], TABLES[route](FRAME)), expected)
+
+
+def assert_estimates_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, record in found.items():
+        assert_same(record, expected[name], name)
+
+
+def test_they_are_the_kernels_answers(expected: dict[str, Any]) -> None:
+    assert_same(expected["kaplan_meier"], product_limit.kaplan_meier(TIME, EVENT, entry=ENTRY, interval="log-log"))
+    fit = cox_kernel.cox(TIME, EVENT, TREATED, weights=WEIGHT, cluster=STAGE)
+    assert_same(expected["robust"], fit)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(GROUP.tolist(), dtype="category"),
+        pl.Series(GROUP.tolist(), dtype=pl.Categorical),
+        pl.Series(GROUP.tolist(), dtype=pl.Enum(["III", "II", "I"])),
+        pa.array(GROUP.tolist()).dictionary_encode(),
+    ],
+    ids=["pandas", "polars", "polars enum", "pyarrow"],
+)
+def test_categories_are_labels_like_any_others(column: Any) -> None:
+    found, expected = cp.log_rank(TIME, EVENT, column), cp.log_rank(TIME, EVENT, GROUP)
+    assert found.p_value == expected.p_value
+    assert [str(level) for level in found.levels] == ["I", "II", "III"]
+
+
+@pytest.mark.parametrize("route", ["list", "array", "pandas", "polars", "pyarrow"])
+def test_true_and_false_are_one_and_zero(route: str) -> None:
+    truth = EVENT.astype(bool)
+    found = cp.kaplan_meier(COLUMNS[route](TIME), COLUMNS[route](truth))
+    assert_same(found, cp.kaplan_meier(TIME, EVENT))
+
+
+# Names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["pandas", "polars", "polars, lazy", "pyarrow"])
+def test_a_dataframe_names_its_columns(route: str) -> None:
+    table = TABLES[route](FRAME)
+    assert cp.propensity(TREATED, table).terms == ("age", "stage")
+    assert cp.check_balance(TREATED, table).names == ("age", "stage")
+    assert cp.propensity(TREATED, table, terms=["a", "b"]).terms == ("a", "b")
+    assert cp.check_balance(TREATED, table, names=["a", "b"]).names == ("a", "b")
+
+
+def test_an_array_has_columns_by_number() -> None:
+    table = np.column_stack([AGE, STAGE])
+    assert cp.propensity(TREATED, table).terms == ("x1", "x2")
+    assert cp.check_balance(TREATED, table).names == ("x1", "x2")
+
+
+@pytest.mark.parametrize("route", ["pandas", "polars", "pyarrow in chunks", "list"])
+def test_one_column_is_a_matrix_of_one(route: str) -> None:
+    np.testing.assert_array_equal(api.matrix(COLUMNS[route](AGE)), AGE[:, None])
+
+
+def test_a_fit_that_fails_names_the_columns_of_the_dataframe() -> None:
+    frame = pl.DataFrame({"age": AGE, "received": TREATED})
+    with pytest.raises(FitError, match="`received`"):
+        cp.propensity(TREATED, frame)
+
+
+# Nulls and other things that are no numbers ------------------------------------------------------------------------
+
+NULLS: dict[str, Callable[[list[Any]], Any]] = {
+    "list": lambda values: values,
+    "pandas": pd.Series,
+    "pandas nullable": lambda values: pd.Series(values).convert_dtypes(),
+    "polars": pl.Series,
+    "pyarrow": pa.array,
+    "pyarrow in chunks": lambda values: pa.chunked_array([values[:2], values[2:]]),
+}
+
+
+@pytest.mark.parametrize("route", NULLS)
+@pytest.mark.parametrize(
+    ("argument", "values"),
+    [("time", [1.0, None, 3.0]), ("event", [1, None, 0]), ("event", [True, None, False]), ("weights", [1.0, None, 2])],
+)
+def test_a_null_is_refused_by_the_name_of_its_argument(route: str, argument: str, values: list[Any]) -> None:
+    if argument == "weights" and route == "pyarrow in chunks":
+        values = [1.0, None, 2.0]
+    given: dict[str, Any] = {"time": [1.0, 2.0, 3.0], "event": [1, 1, 0], argument: NULLS[route](values)}
+    with pytest.raises(InputError, match=rf"`{argument}` must be finite; 1 of 3 is not \(first at index 1\)"):
+        cp.kaplan_meier(**given)
+
+
+@pytest.mark.parametrize("route", NULLS)
+@pytest.mark.parametrize("argument", ["group", "stratum"])
+def test_a_null_label_is_refused_in_the_same_words_everywhere(route: str, argument: str) -> None:
+    labels = NULLS[route](["a", None, "b", "b"])
+    given: dict[str, Any] = {"group": ["a", "a", "b", "b"], argument: labels}
+    with pytest.raises(InputError, match=rf"`{argument}` must be known; 1 of 4 is not \(first at index 1\)"):
+        cp.log_rank([1, 2, 3, 4], [1, 1, 1, 1], **given)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_a_null_in_a_dataframe_is_refused_by_the_name_of_its_column(make: Any) -> None:
+    table = make({"age": [40.0, 50.0, 60.0, 45.0], "grade": [1, None, 2, 3]})
+    with pytest.raises(InputError, match=r"`grade` must be finite; 1 of 4 is not \(first at index 1\)"):
+        cp.cox([1, 2, 3, 4], [1, 1, 1, 1], table)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_a_column_of_texts_is_refused_by_its_name(make: Any) -> None:
+    with pytest.raises(InputError, match="`stage` must hold numbers only"):
+        cp.cox([1, 2, 3, 4], [1, 1, 1, 1], make({"stage": ["I", "II", "I", "II"]}))
+
+
+def test_texts_in_place_of_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="`x` must hold numbers only"):
+        cp.cox([1, 2, 3, 4], [1, 1, 1, 1], [["a"], ["b"], ["a"], ["b"]])
+    with pytest.raises(InputError, match="`time` must hold numbers only"):
+        cp.kaplan_meier(["soon", "late"], [1, 0])
+
+
+DAYS = ["2020-01-01", "2020-01-02", "2020-01-05"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(pd.to_datetime(DAYS)),
+        pd.Series(pd.to_timedelta([1, 2, 3], unit="D")),
+        pl.Series(DAYS).str.to_date(),
+        pl.Series([1, 2, 3]).cast(pl.Duration),
+        np.array(DAYS, dtype="datetime64[D]"),
+    ],
+    ids=["pandas dates", "pandas durations", "polars dates", "polars durations", "numpy dates"],
+)
+def test_dates_and_durations_are_no_times(values: Any) -> None:
+    with pytest.raises(InputError, match="`time` must hold numbers, such as days or months; it holds dates"):
+        cp.kaplan_meier(values, [1, 1, 0])
+
+
+def test_a_table_without_columns_or_of_another_length_is_refused() -> None:
+    with pytest.raises(InputError, match="`x` must have 2 rows; it has 0"):
+        cp.cox([1, 2], [1, 1], pl.DataFrame())
+    with pytest.raises(InputError, match="`x` must have 2 rows; it has 3"):
+        cp.cox([1, 2], [1, 1], pd.DataFrame({"age": [1, 2, 3]}))
+
+
+def test_an_option_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        cp.cox([1, 2], [1, 1], [0, 1], tie="efron")  # pyright: ignore[reportCallIssue]
+
+
+# Matching ----------------------------------------------------------------------------------------------------------
+
+
+def test_identifiers_make_pairs_that_forget_the_order_of_the_rows() -> None:
+    table = np.column_stack([STAGE])  # many equal scores
+    names = [f"P{row}" for row in range(SIZE)]
+    order = np.random.default_rng(1).permutation(SIZE)
+    one = cp.match(cp.propensity(TREATED, table), caliper=None, identifiers=names, seed=2)
+    moved = [names[row] for row in order]
+    other = cp.match(cp.propensity(TREATED[order], table[order]), caliper=None, identifiers=moved, seed=2)
+    pairs = {(names[t], names[c]) for t, c in zip(one.treated, one.control, strict=True)}
+    assert pairs == {(moved[t], moved[c]) for t, c in zip(other.treated, other.control, strict=True)}
+    again = cp.match(cp.propensity(TREATED, table), caliper=None, identifiers=names, seed=3)
+    assert pairs != {(names[t], names[c]) for t, c in zip(again.treated, again.control, strict=True)}
+
+
+@pytest.mark.parametrize("route", NULLS)
+def test_a_null_identifier_is_refused(route: str) -> None:
+    score = cp.propensity([0, 1, 0, 1], [1, 1, 2, 2])
+    with pytest.raises(InputError, match="`identifiers` must be known; 1 of 4 is not"):
+        cp.match(score, caliper=None, identifiers=NULLS[route](["a", None, "c", "d"]))
