@@ -3,8 +3,11 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import polars as pl
+import pyreadstat
 import pytest
 
 from counterpoise.cli.starter_plan import write_starter_plan
@@ -106,6 +109,27 @@ def test_dates_with_the_day_first_are_declared_and_doubt_is_said(tmp_path: Path)
     assert doubted == ["last_contact", "death_date"]
     assert plan.follow_up is not None
     assert plan.follow_up.death == "death_date"
+
+
+def test_day_numbers_of_excel_are_taken_for_dates_and_doubt_is_said(tmp_path: Path) -> None:
+    text = "id,cd4,dx_date,last_contact_date,death_date,boost\n" + "".join(
+        f"P{i},{20000 + i},{43000 + i},{44000 + i},{44000 + i if i % 3 == 0 else ''},{i % 2}\n" for i in range(40)
+    )
+    write_starter_plan(a_table(tmp_path, text), tmp_path / "study.toml")
+    plan = load_plan(tmp_path / "study.toml")
+    assert [plan.data.columns[name].date_order for name in ("dx_date", "death_date")] == ["excel", "excel"]
+    assert plan.data.columns["cd4"].kind == "integer"
+    assert list(plan.endpoints) == ["os"]
+    assert check(tmp_path / "study.toml") == ()
+    assert (tmp_path / "study.toml").read_text().count("day numbers of Excel, counted from 1900; check") == 3
+
+
+def test_a_label_that_only_repeats_the_name_is_made_readable(tmp_path: Path) -> None:
+    frame: Any = pd.DataFrame({"id": [f"P{i}" for i in range(40)], "tumour_size": [i % 7 + 0.5 for i in range(40)]})
+    pyreadstat.write_sav(frame, str(tmp_path / "t.sav"), column_labels={"id": "id", "tumour_size": "tumour_size"})
+    write_starter_plan(tmp_path / "t.sav", tmp_path / "study.toml")
+    written = tomllib.loads((tmp_path / "study.toml").read_text())
+    assert written["data"]["columns"]["tumour_size"]["label"] == "Tumour size"
 
 
 def test_names_that_need_quotation_marks_survive(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ _AFTERWARDS = re.compile(
 )
 _TIME = re.compile(r"time|months?|days?|years?|^(os|surv|fu)", re.IGNORECASE)
 _EVENT = re.compile(r"death|dead|died|status|event|cens|^os", re.IGNORECASE)
+_DATE_NAME = re.compile(r"date|datum|fecha|birth|dob|start$|end$|日期", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[^\W\d][\w.]*")
 
 
@@ -82,11 +83,18 @@ def draft_plan(table: Table, file: str, unsure: Sequence[str] = ()) -> Draft:
 
 
 def date_orders(raw: RawTable) -> dict[str, tuple[DateOrder, bool]]:
-    """Return the columns whose cells are dates with the year last: their order, and whether it is beyond doubt."""
+    """Return the columns of dates that are not written year first: their order, and whether it is beyond doubt.
+
+    Whole numbers are day numbers of Excel where the column's name speaks of a date and each would be a day of
+    1927 to 2064.
+    """
     found: dict[str, tuple[DateOrder, bool]] = {}
     for name in raw.names:
         cells = {cell.strip() for cell in raw.frame[name]} - {"", "NA"}
         if not cells or all_read(date, cells):
+            continue
+        if _DATE_NAME.search(name) and all(cell.isdecimal() and 10_000 <= int(cell) < 60_000 for cell in cells):
+            found[name] = "excel", False
             continue
         fitting: list[DateOrder] = [order for order in ("dmy", "mdy") if all_read(partial(date, order=order), cells)]
         if fitting:
@@ -113,7 +121,7 @@ def _described(name: str, column: Column) -> Column:
     if unit and not column.unit and len(words) > 1:
         words = words[:-1]
     first = words[0] if words[0] != words[0].lower() else words[0].capitalize()
-    label = column.label or " ".join([first, *words[1:]])
+    label = column.label if column.label not in ("", name) else " ".join([first, *words[1:]])
     return column.model_copy(update={"label": label, "unit": unit})
 
 

@@ -115,8 +115,10 @@ def _column(name: str, column: Column, *, unsure: bool) -> str:
         parts.append(f'date_order = "{column.date_order}"')
     if column.decimal_comma:
         parts.append("decimal_comma = true")
-    doubt = "  # day or month first? Both can be read; check" if unsure else ""
-    return f"{toml_key(name)} = {{ {', '.join(parts)} }}{doubt}"
+    doubt = "  # day or month first? Both can be read; check"
+    if column.date_order == "excel":
+        doubt = "  # taken for day numbers of Excel, counted from 1900; check"
+    return f"{toml_key(name)} = {{ {', '.join(parts)} }}{doubt if unsure else ''}"
 
 
 def _eligibility(draft: Draft) -> list[str]:
