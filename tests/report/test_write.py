@@ -1,10 +1,11 @@
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from counterpoise.errors import InputError
-from counterpoise.report.write import write_folder
+from counterpoise.report.write import require_replaceable, write_folder
 
 REPORT = {"manifest.json": b"{}", "report.html": b"new", "figures/km.svg": b"<svg/>"}
 
@@ -54,6 +55,20 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("x")
     with pytest.raises(InputError, match="must be a folder; it is a file"):
         write_folder(tmp_path / "report", REPORT)
+
+
+def test_a_folder_within_a_file_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes.txt` is no folder"):
+        require_replaceable(tmp_path / "notes.txt" / "report")
+
+
+def test_a_folder_that_may_not_be_changed_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match="may not be changed"):
+        require_replaceable(tmp_path / "deep" / "report")
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", "", "c:\\x", "a\\b"])

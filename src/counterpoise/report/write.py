@@ -1,6 +1,7 @@
 """Writing a report folder, all of it or none of it."""
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -60,6 +61,9 @@ def require_replaceable(target: Path) -> None:
     >>> import tempfile
     >>> require_replaceable(Path(tempfile.mkdtemp()))
     """
+    above = next((folder for folder in target.parents if folder.exists()), target)
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"`{target}` can't be written: `{above}` is no folder, or may not be changed. Choose another.")
     if not target.exists():
         return
     if not target.is_dir():
