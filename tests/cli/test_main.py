@@ -1,5 +1,6 @@
 """The command line, with the stages below it replaced by records of what they were asked."""
 
+import io
 import json
 import re
 import sys
@@ -212,6 +213,19 @@ def test_control_c_leaves_with_130(call: Call, stages: SimpleNamespace) -> None:
     stages.fault = KeyboardInterrupt()
     status, _, err = call("run", "study.toml", "--quiet")
     assert (status, err) == (130, "Stopped; no report was written.\n")
+
+
+def test_a_screen_without_the_letters_shows_question_marks(
+    stages: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    stages.findings = (a_finding("note", "病历 – Übersicht"),)
+    with pytest.raises(SystemExit) as left:
+        main(["run", "study.toml"])
+    sys.stdout.flush()
+    assert left.value.code == 0
+    assert "note     ?? – Übersicht" in written.getvalue().decode("cp1252")
 
 
 def test_schema_prints_json(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The command line: words in, files out, and no statistics."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # One thread of linear algebra: the same bytes on any number of cores, and matrices this small gain nothing by two.
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+    # A screen or a pipe that cannot show a letter shows a question mark; the report has the letter.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
     from counterpoise.cli import screen
     from counterpoise.cli.commands import app
