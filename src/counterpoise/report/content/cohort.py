@@ -108,20 +108,20 @@ def _baseline(table: BaselineTable, numbers: Numbers, name: str, caption: str, p
         for label, key in zip(table.groups, keys, strict=True)
     ]
     rows = [row for item in table.rows for row in _baseline_rows(item, numbers, prefix, keys)]
-    tests = sorted({row.test for row in table.rows if row.test and "Fisher" not in row.test})
-    exact = any("Fisher" in row.test for row in table.rows)
-    note = f"P values by {' and '.join(tests)}" if tests else ""
+    return Table(name, caption, (head("Characteristic", *titles, "P"),), tuple(rows), tuple(_baseline_notes(table)))
+
+
+def _baseline_notes(table: BaselineTable) -> Iterable[Parts]:
+    """Name the tests that were made, and what the cells hold."""
+    exact = [row.test for row in table.rows if "Fisher" in row.test]
+    tests = sorted({row.test for row in table.rows if row.test} - set(exact))
+    named = [f"P values by {' and '.join(tests)}"] if tests else []
     if exact:
-        note += f"; {FISHER} by Fisher's exact test, an expected count being below 5"
-    notes: list[Parts] = [(f"{note}. Missing values take no part in tests or percentages.",)] if note else []
-    notes.append(("Numbers are mean (SD) and median (range); counts are No. (%).",))
-    return Table(
-        name,
-        caption,
-        (head("Characteristic", *titles, "P"),),
-        tuple(rows),
-        tuple(notes),
-    )
+        sampled = " (or by sampling, where the tables are too many)" if any("Monte" in test for test in exact) else ""
+        named.append(f"{FISHER} by Fisher's exact test{sampled}, an expected count being below 5")
+    if named:
+        yield (f"{'; '.join(named)}. Missing values take no part in tests or percentages.",)
+    yield ("Numbers are mean (SD) and median (range); counts are No. (%).",)
 
 
 def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple[str, ...]) -> Iterable[Row]:
@@ -129,7 +129,7 @@ def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple
     p_value = numbers.cell(f"{{{place}.p:p}}{FISHER if 'Fisher' in item.test else ''}")
     blank = [text("")] * len(keys)
     if item.covariate.is_numeric:
-        middle = [numbers.cell(f"{{{place}.{k}.mean:number1}} ({{{place}.{k}.sd:number1}})") for k in keys]
+        middle = [numbers.cell(_mean_and_sd(numbers, f"{place}.{k}")) for k in keys]
         spread = [numbers.cell(_median_and_range(item, numbers, f"{place}.{k}")) for k in keys]
         yield body(item.covariate.full_label, [*blank, p_value])
         yield body("Mean (SD)", [*middle, text("")], indent=1)
@@ -144,16 +144,30 @@ def _baseline_rows(item: BaselineRow, numbers: Numbers, prefix: str, keys: tuple
         yield body("Missing", [*(numbers.cell(f"{{{place}.{k}.missing:count}}") for k in keys), text("")], indent=1)
 
 
+def _mean_and_sd(numbers: Numbers, place: str) -> str:
+    """Return the template of a mean and its standard deviation; of a dash where no value is known."""
+    mean = f"{{{place}.mean:number1}}"
+    return f"{mean} ({{{place}.sd:number1}})" if known(numbers, f"{place}.mean") else mean
+
+
 def _median_and_range(item: BaselineRow, numbers: Numbers, place: str) -> str:
     """Return the template of a median and its range; whole numbers are whole unless the median falls between two."""
+    if not known(numbers, f"{place}.median"):
+        return f"{{{place}.median:number1}}"
     digits = "0" if item.covariate.kind == "integer" else "1"
     between = digits == "0" and numbers[f"{place}.median"].value % 1 != 0
     limits = (f"{{{place}.{key}:number{digits}}}" for key in ("minimum", "maximum"))
-    return f"{{{place}.median:number{1 if between else digits}}} ({'–'.join(limits)})"
+    return f"{{{place}.median:number{1 if between else digits}}} ({_range(numbers, place).join(limits)})"
+
+
+def _range(numbers: Numbers, place: str) -> str:
+    """Return what stands between the ends of a range: a dash, unless it could be read as a minus."""
+    return " to " if numbers[f"{place}.minimum"].value < 0 else "–"
 
 
 def _count(numbers: Numbers, place: str) -> Cell:
-    return numbers.cell(f"{{{place}.count:count}} ({{{place}.percent:share}})")
+    count = f"{{{place}.count:count}}"
+    return numbers.cell(f"{count} ({{{place}.percent:share}})" if known(numbers, f"{place}.percent") else "–")
 
 
 def _doses(study: Study, numbers: Numbers) -> Table:
@@ -165,6 +179,8 @@ def _doses(study: Study, numbers: Numbers) -> Table:
                 numbers.cell(f"{{dose.{dose.covariate.name}.median:number1}}"),
                 numbers.cell(
                     f"{{dose.{dose.covariate.name}.minimum:number1}}–{{dose.{dose.covariate.name}.maximum:number1}}"
+                    if dose.known
+                    else "–"
                 ),
             ],
         )

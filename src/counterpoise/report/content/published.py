@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from counterpoise.report.content.tables import body, group, head, text
-from counterpoise.report.document import Block, Heading, Paragraph, Row, Table
-from counterpoise.report.numbers import Numbers
+from counterpoise.report.document import Block, Cell, Heading, Paragraph, Row, Table
+from counterpoise.report.numbers import FIELD, Numbers
 from counterpoise.study import Study
+
+MISSING = "not estimated"
 
 
 def published_section(study: Study, numbers: Numbers) -> Iterable[Block]:
@@ -20,7 +22,7 @@ def published_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     for section in study.published:
         rows.append(group(section.title, 4))
         rows += [
-            body(row.label, [text(row.published or "–"), numbers.cell(row.cohort), text(row.note)], indent=1)
+            body(row.label, [text(row.published or "–"), _cohort_cell(row.cohort, numbers), text(row.note)], indent=1)
             for row in section.rows
         ]
     yield Table(
@@ -30,3 +32,8 @@ def published_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         tuple(rows),
         align=("left", "center", "center", "left"),
     )
+
+
+def _cohort_cell(template: str, numbers: Numbers) -> Cell:
+    """Fill the cell of this cohort; a number that this study does not have is said to be missing."""
+    return Cell(tuple(FIELD.sub(MISSING, part) if isinstance(part, str) else part for part in numbers.parts(template)))

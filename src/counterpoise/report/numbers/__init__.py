@@ -20,7 +20,7 @@ from counterpoise.report.numbers.effects import (
     slug,
     subgroup_numbers,
 )
-from counterpoise.report.numbers.registry import Number, Numbers, printed
+from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
 from counterpoise.study import Study
 
 COLLECTORS = (
@@ -54,4 +54,4 @@ def _entries(study: Study) -> Iterable[Number]:
             yield Number(f"findings.{finding.name}.{key}", float(value), method=finding.title)
 
 
-__all__ = ["Number", "Numbers", "collect_numbers", "column_keys", "printed", "slug"]
+__all__ = ["FIELD", "Number", "Numbers", "collect_numbers", "column_keys", "printed", "slug"]

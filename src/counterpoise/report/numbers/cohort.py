@@ -118,8 +118,9 @@ def toxicity_numbers(study: Study) -> Iterable[Number]:
         yield Number(f"{place}.p_any", row.p_any, method="Fisher's exact test of grade 1 or more")
         yield Number(f"{place}.p_grade2", row.p_grade2, method="Fisher's exact test of grade 2 or more")
     if study.toxicity:
-        graded = np.any([row.counts.sum(axis=0) > 0 for row in study.toxicity], axis=0)
-        yield Number("toxicity.highest", int(np.flatnonzero(graded).max()), method="highest grade of any patient")
+        graded = np.flatnonzero(np.any([row.counts.sum(axis=0) > 0 for row in study.toxicity], axis=0))
+        highest = float(graded.max()) if graded.size else float("nan")
+        yield Number("toxicity.highest", highest, method="highest grade of any patient")
     for index, event in enumerate(study.adverse_events, start=1):
         place = f"toxicity.e{index}"
         for key, count, assessed in zip(("control", "treated"), event.counts, event.assessed, strict=True):

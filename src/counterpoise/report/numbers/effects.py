@@ -109,11 +109,13 @@ def contrast_numbers(study: Study) -> Iterable[Number]:
         yield from _contrast(contrast, study)
     for effect in study.analyses.bootstrap:
         place = f"{effect.endpoint.name}.weighted"
+        contrast = study.analyses.contrast(effect.endpoint.name, "weighted")
+        estimand, (n, events) = f"{contrast.estimand}; marginal", _size(contrast)
         method = "Cox, bootstrap variance (score refitted in each replicate)"
-        yield hazard_number(effect.ratio, f"{place}.hazard_ratio.bootstrap", method)
+        yield hazard_number(effect.ratio, f"{place}.hazard_ratio.bootstrap", method, estimand, n, events)
         yield Number(
             f"{place}.hazard_ratio.percentile", effect.ratio.estimate, "hazard ratio", *effect.percentile,
-            method="bootstrap percentile interval",
+            method="bootstrap percentile interval", estimand=estimand, n=n, events=events,
         )  # fmt: skip
         yield Number(f"{place}.bootstrap_failed", effect.failed, "replicates", n=effect.replicates)
 
@@ -122,7 +124,7 @@ def _contrast(contrast: Contrast, study: Study) -> Iterable[Number]:
     place = f"{contrast.endpoint.name}.{contrast.adjustment}"
     for key, arm in zip(ARMS, contrast.arms, strict=True):
         yield from arm_numbers(arm, f"{place}.{key}", study.plan.curves.interval, contrast.estimand)
-    n, events = (sum(getattr(arm, name) for arm in contrast.arms) for name in ("size", "events"))
+    n, events = _size(contrast)
     for name, ratio in (("", contrast.ratio), *((f".{slug(k)}", v) for k, v in contrast.others.items())):
         variance = contrast.variance if not name else next(k for k in contrast.others if f".{slug(k)}" == name)
         yield hazard_number(
@@ -140,6 +142,11 @@ def _contrast(contrast: Contrast, study: Study) -> Iterable[Number]:
     )  # fmt: skip
     yield Number(f"{place}.curve_p", contrast.curve_p, method=contrast.curve_test)
     yield Number(f"{place}.proportional", contrast.proportional_p, method="test of proportional hazards, km transform")
+
+
+def _size(contrast: Contrast) -> tuple[int, int]:
+    """Return the patients and the events of both arms."""
+    return sum(arm.size for arm in contrast.arms), sum(arm.events for arm in contrast.arms)
 
 
 def slug(name: str) -> str:

@@ -88,7 +88,7 @@ class Numbers(Mapping[str, Number]):
 
 
 def printed(entry: Number, style: str) -> str:
-    """Print an entry: count, number0 to number3, ratio, percent, share, p, p_equation, or its interval or P value.
+    """Print an entry: count, number0 to number4, ratio, percent, share, p, p_equation, or its interval or P value.
 
     A `level` is a percentage without decimals where it needs none.
 
@@ -109,7 +109,7 @@ def printed(entry: Number, style: str) -> str:
 
 
 def _single(value: float, style: str) -> str:
-    if style.startswith("number"):
+    if style in ("number", "number0", "number1", "number2", "number3", "number4"):
         return fmt.format_number(value, int(style.removeprefix("number") or "2"))
     if style == "count":
         return fmt.format_count(value)
