@@ -242,11 +242,12 @@ def nearest_or_all(name: str, names: Sequence[str]) -> str:
 def phrase(label: str) -> str:
     """Return a column's label as it stands inside a sentence.
 
-    >>> phrase("Date of diagnosis"), phrase("Ki-67"), phrase("HER2")
-    ('date of diagnosis', 'Ki-67', 'HER2')
+    >>> phrase("Date of diagnosis"), phrase("Disease-free survival"), phrase("Ki-67"), phrase("Miller-Payne grade")
+    ('date of diagnosis', 'disease-free survival', 'Ki-67', 'Miller-Payne grade')
     """
-    first = label.split(" ", 1)[0]
-    return label[0].lower() + label[1:] if first.isalpha() and first.istitle() else label
+    first, *others = label.split(" ", 1)[0].split("-")
+    is_word = len(first) > 1 and first.isalpha() and first.istitle()
+    return label[0].lower() + label[1:] if is_word and all(o.isalpha() and o.islower() for o in others) else label
 
 
 def _words(argument: Argument, value: ArgumentValue, known: Mapping[str, Column]) -> ArgumentValue:
