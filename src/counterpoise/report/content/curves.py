@@ -31,6 +31,10 @@ PANELS = 4
 MOST_BANDS = 4
 LEFT_AT_RISK = 1 / 7
 """Share of the patients at risk below which a curve is not drawn (Pocock et al., Lancet 2002;359:1686-1689)."""
+WEIGHTED = "Weighted number at risk"
+SCALED = (
+    "Weighted numbers at risk are scaled to the size of the arm, so that none stands for more patients than there are."
+)
 CUT = "Curves are drawn while one patient in seven is at risk; hazard ratios and tests use all of the follow-up."
 
 
@@ -80,11 +84,13 @@ def _test_name(test: str) -> str:
 def _survival_figures(study: Study, name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
     """Put up to four panels on a figure, and say where curves end before the follow-up does."""
     cut = any(endpoint.time.max() > panels[0].ticks[-1] for endpoint in study.design.endpoints)
+    scaled = any(panel.at_risk_title == WEIGHTED for panel in panels)
+    notes = tuple((note,) for note, holds in ((SCALED, scaled), (CUT, cut)) if holds)
     for start in range(0, len(panels), PANELS):
         part = tuple(panels[start : start + PANELS])
         suffix = f"_{start // PANELS + 1}" if start else ""
         alt = f"Kaplan-Meier curves of {', '.join(panel.title for panel in part)}."
-        yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part), ((CUT,),) if cut else ())
+        yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part), notes)
 
 
 def _panel(
@@ -98,7 +104,7 @@ def _panel(
         x_label="Months",
         y_label=f"{short} (%)",
         annotation=annotation,
-        at_risk_title="Weighted number at risk" if weighted else "Number at risk",
+        at_risk_title=WEIGHTED if weighted else "Number at risk",
         bands=len(arms) <= MOST_BANDS,
     )
 
