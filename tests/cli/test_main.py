@@ -14,6 +14,7 @@ import pytest
 
 from counterpoise.cli import main
 from counterpoise.errors import DataError, InputError, PlanError, Problem
+from counterpoise.report import write
 
 Said = tuple[int, str, str]
 Call = Callable[..., Said]
@@ -61,6 +62,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     study.__dict__.update(run=run, check=lambda plan: asked.problems)
     report.__dict__.update(write_report=write_report, characters_without_font=lambda study: asked.unprintable)
     monkeypatch.setitem(sys.modules, "counterpoise.study", study)
+    monkeypatch.setitem(sys.modules, "counterpoise.report.write", write)
     monkeypatch.setitem(sys.modules, "counterpoise.report", report)
     return asked
 
