@@ -99,7 +99,13 @@ def kaplan_meier(
     interval: IntervalType = "log",
     confidence: float = 0.95,
 ) -> SurvivalCurve:
-    """Estimate survival under right censoring and left truncation; see `kernels.product_limit.kaplan_meier`.
+    """Estimate survival by the product-limit method, under right censoring and, with `entry`, left truncation.
+
+    `event` is 1 where the event happened at `time`, 0 where observation ended. The variance is Greenwood's, or with
+    `weights` or `cluster` that of the influence values. `interval` is the scale of the limits: "log" as in R,
+    "log-log", "plain", "logit" or "arcsine". The record has one row a distinct time: `time`, `at_risk`, `events`,
+    `survival`, `std_error`, `lower`, `upper`; read it by `survival_at` and `quantile`. More is said in
+    `counterpoise.kernels.product_limit.kaplan_meier`.
 
     >>> kaplan_meier([1, 2, 2, 3], [1, 1, 0, 1]).survival.round(2).tolist()
     [0.75, 0.5, 0.0]
@@ -124,7 +130,10 @@ def log_rank(
     stratum: Column | None = None,
     rho: float = 0.0,
 ) -> LogRankTest:
-    """Test the equality of survival between groups; see `kernels.log_rank.log_rank`.
+    """Test the equality of survival between groups by the log-rank test, or by Peto and Peto's with `rho=1`.
+
+    With `stratum`, expectations are formed within strata. The record has `statistic`, `degrees_of_freedom`,
+    `p_value`, and observed and expected events by group. More is said in `counterpoise.kernels.log_rank.log_rank`.
 
     >>> round(log_rank([1, 2, 3, 4], [1, 1, 1, 1], ["a", "a", "b", "b"]).p_value, 4)
     0.0896
@@ -151,7 +160,12 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     cluster: Column | None = None,
     robust: bool | None = None,
 ) -> CoxFit:
-    """Fit a Cox model to the columns of `x`; see `kernels.cox.cox`.
+    """Fit a Cox model to the columns of `x`, a dataframe of numbers or an (n, p) array, with Efron's ties.
+
+    `entry` makes (start, stop] rows. With `weights` or `cluster` the variance is the robust one of Lin and Wei, which
+    takes weights as known; `robust` asks for it, or for the model's own. The record has `coefficients` (log hazard
+    ratios), `std_error`, `covariance`, the three tests, and a `verdict`, which is to be looked at before the numbers:
+    `fit.verdict` is "converged" or says why there is no answer. More is said in `counterpoise.kernels.cox.cox`.
 
     >>> cox([1, 2, 3, 4], [1, 1, 1, 1], [0, 1, 0, 1]).verdict.value
     'converged'
@@ -170,7 +184,10 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
-    """Estimate the probability of treatment by logistic regression; see `balance.propensity`.
+    """Estimate the probability of `treatment` (0 or 1) by logistic regression on the columns of `x`.
+
+    Raises `FitError` where the covariates separate the arms or say the same thing twice. More is said in
+    `counterpoise.balance.propensity`.
 
     >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     >>> score.probability.round(2).tolist()
@@ -186,7 +203,10 @@ def weigh(
     stabilised: bool = True,
     truncate: tuple[float, float] | None = None,
 ) -> Weighting:
-    """Turn a score into weights; see `balance.weigh`.
+    """Turn a score into weights: of everyone (ATE), the treated (ATT), the controls (ATC) or the overlap (ATO).
+
+    `stabilised` multiplies ATE weights by the share of the arm; `truncate` names two quantiles at which weights are
+    cut. More is said in `counterpoise.balance.weigh`.
 
     >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     >>> weigh(score).weights.round(2).tolist()
@@ -204,7 +224,10 @@ def match(
     identifiers: Column | None = None,
     seed: int = 0,
 ) -> Matching:
-    """Match 1:1 on the logit of the score; see `balance.match`.
+    """Match treated patients to controls 1:1 on the logit of the score, nearest first, nobody used twice.
+
+    `caliper` is in standard deviations of the logit, `caliper_sd` says which. More is said in
+    `counterpoise.balance.match`.
 
     With `identifiers`, ties are broken by a hash of them under the seed, so that the order of the rows plays no part.
 
@@ -228,7 +251,9 @@ def check_balance(
     weights: Column | None = None,
     pairs: Matching | None = None,
 ) -> Balance:
-    """Compare the covariates of the arms, before and after an adjustment; see `balance.check_balance`.
+    """Compare the covariates of the arms by standardised differences, before and after `weights` or `pairs`.
+
+    More is said in `counterpoise.balance.check_balance`.
 
     >>> found = check_balance([0, 0, 1, 1], [[1.0], [2.0], [1.0], [2.0]])
     >>> found.unadjusted.smd.tolist()

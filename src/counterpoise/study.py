@@ -65,8 +65,9 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     """Carry out a study, from the plan to the findings.
 
     `plan` is a plan or the path of one; `table` a dataframe (pandas, polars or pyarrow) to be used in place of the
-    plan's file. `progress` is told what is being done and the share of the work done so far. Raises `PlanError` or
-    `DataError` with every problem found, before anything is estimated.
+    plan's file. Relative paths start at the folder of the plan's file, or in the current folder where the plan is
+    an object. `progress` is told what is being done and the share of the work done so far. `write_report` turns the
+    study into a report. Raises `PlanError` or `DataError` with every problem found, before anything is estimated.
     """
     tell = progress or _silent
     plan, folder = _plan_and_folder(plan)
@@ -193,7 +194,11 @@ def _published(plan: Plan, folder: Path) -> tuple[PublishedSection, ...]:
 def _plan_and_folder(plan: Plan | Path | str) -> tuple[Plan, Path]:
     if isinstance(plan, Plan):
         return plan, Path()
-    return load_plan(plan), Path(plan).resolve().parent
+    try:
+        path = Path(plan)
+    except TypeError as error:
+        raise InputError(f"`plan` must be a plan or the path of one; it is a {type(plan).__name__}.") from error
+    return load_plan(path), path.resolve().parent
 
 
 def _silent(step: str, share: float) -> None:

@@ -92,7 +92,7 @@ def test_the_fingerprint_is_that_of_the_cells() -> None:
 
 
 def test_what_is_no_table_is_told() -> None:
-    with pytest.raises(InputError, match="`frame` must be a pandas, polars or pyarrow table; it is a dict"):
+    with pytest.raises(InputError, match="`table` must be a pandas, polars or pyarrow dataframe; it is a dict"):
         table_from_frame({"id": [1]}, id_column="id")  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataError, match="column `x`: it holds List"):
         table_from_frame(pl.DataFrame({"id": ["a"], "x": [[1]]}), id_column="id")

@@ -38,7 +38,7 @@ def raw_from_frame(frame: "IntoFrame", name: str) -> RawTable:
     try:
         native = nw.from_native(frame)
     except TypeError as error:
-        what = f"`frame` must be a pandas, polars or pyarrow table; it is a {type(frame).__name__}."
+        what = f"`table` must be a pandas, polars or pyarrow dataframe; it is a {type(frame).__name__}."
         raise InputError(what) from error
     except nw.exceptions.DuplicateError as error:
         raise DataError([Problem(name, "several columns have the same name", "rename all but one")]) from error

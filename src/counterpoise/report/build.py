@@ -12,7 +12,7 @@ from counterpoise.report.document import Document, Figure
 from counterpoise.report.figures import render_figures, unprintable_characters
 from counterpoise.report.numbers import collect_numbers
 from counterpoise.report.provenance import manifest
-from counterpoise.report.write import write_folder
+from counterpoise.report.write import require_replaceable, write_folder
 from counterpoise.study import Study
 
 FORMATS = ("html", "docx", "pdf", "xlsx")
@@ -24,12 +24,13 @@ DRAWING_SHARE = 0.75
 def write_report(
     study: Study, folder: Path | str, *, formats: Sequence[str] = FORMATS, progress: Progress | None = None
 ) -> Path:
-    """Write the report of a study to a folder, all of it or nothing, and return the folder.
+    """Write the report of a study, as `run` returns it, to a folder, all of it or nothing, and return the folder.
 
     The folder holds `report.html`, `report.docx`, `report.pdf` and `tables.xlsx` as asked for by `formats`, and always
     `results.json`, `manifest.json` and `figures/`. Raises `InputError` when the folder holds something else.
     """
     target = Path(folder)
+    require_replaceable(target.resolve())
     write_folder(target, report_files(study, formats=formats, progress=progress))
     return target
 
@@ -38,9 +39,13 @@ def report_files(
     study: Study, *, formats: Sequence[str] = FORMATS, progress: Progress | None = None
 ) -> dict[str, bytes]:
     """Return every file of the report by its path inside the folder."""
+    formats = (formats,) if isinstance(formats, str) else tuple(dict.fromkeys(formats))
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise InputError(f"`formats` must be among {', '.join(FORMATS)}; {unknown[0]!r} is not.")
+    given: object = study
+    if not isinstance(given, Study):
+        raise InputError(f"`study` must be what `run` returns; it is a {type(given).__name__}.")
     tell = progress or (lambda step, share: None)
     numbers = collect_numbers(study)
     document = assemble(study, numbers)
