@@ -43,9 +43,7 @@ def report_files(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise InputError(f"`formats` must be among {', '.join(FORMATS)}; {unknown[0]!r} is not.")
-    given: object = study
-    if not isinstance(given, Study):
-        raise InputError(f"`study` must be what `run` returns; it is a {type(given).__name__}.")
+    _require_study(study)
     tell = progress or (lambda step, share: None)
     numbers = collect_numbers(study)
     document = assemble(study, numbers)
@@ -63,6 +61,11 @@ def report_files(
             path, content = rendering.result()
             files[path] = content
     return {**files, "manifest.json": _json(manifest(study, files))}
+
+
+def _require_study(study: object) -> None:
+    if not isinstance(study, Study):
+        raise InputError(f"`study` must be what `run` returns; it is a {type(study).__name__}.")
 
 
 def findings_as_text(study: Study) -> list[tuple[str, str, str]]:
