@@ -26,7 +26,7 @@ from counterpoise.estimate import (
     CurveOptions,
     analyse,
 )
-from counterpoise.kernels.arrays import Counts, Floats
+from counterpoise.kernels.arrays import Counts
 from tests.golden import rotterdam
 
 SCORE = ("age", "meno", "size", "grade3", "lnodes", "lpgr", "ler", "chemo")
@@ -99,20 +99,35 @@ def analysed(design: Design, **changed: Any) -> Analyses:
     return analyse(design, options(**changed), lambda step, share: None)
 
 
-@cache
 def node_positive() -> Design:
     """1,546 patients: hormonal therapy against none, death, and recurrence or death."""
-    d = rotterdam(node_positive=True)
+    return _rotterdam(node_positive=True)
+
+
+def everyone() -> Design:
+    """The 2,982 patients with and without affected nodes: for arithmetic only, as the latter were never treated."""
+    return _rotterdam(node_positive=False)
+
+
+@cache
+def _rotterdam(*, node_positive: bool) -> Design:
+    d = rotterdam(node_positive=node_positive)
     found = {name: number(name, d[name]) for name in ("age", "lnodes", "lpgr", "ler", "pgr")}
     found |= {name: flag(name, d[name]) for name in ("meno", "grade3", "chemo")}
     found["size"] = category("size", d["size"], SIZES)
-    groups = ("1-3", "4-9", "10+")
+    groups = ("1-3", "4-9", "10+") if node_positive else ("0", "1-3", "4-9", "10+")
+    ages = ("<45", "45-54", "55-64", "65+")
     return make_design(
         d["hormon"],
         [endpoint(d["dmonths"], d["death"]), endpoint(d["rfsmonths"], d["rfs"], "rfs")],
         score=[found[name] for name in SCORE],
         cox=[found[name] for name in SCORE],
-        subgroups=[found["grade3"], found["size"], category("nodegrp", d["nodegrp"] - 1, groups)],
+        subgroups=[
+            found["grade3"],
+            found["size"],
+            category("nodegrp", d["nodegrp"] - d["nodegrp"].min(), groups),
+            category("agegrp", d["agegrp"], ages),
+        ],
         baseline=[found[name] for name in ("age", "pgr", "meno", "size", "grade3", "chemo")],
         groups=Groups("trt4", ("none", "chemo", "hormon", "both"), d["trt4"].astype(int)),
         ids=[f"{pid:.0f}" for pid in d["pid"]],
@@ -173,8 +188,3 @@ def swap_arms(design: Design) -> Design:
         baseline=design.baseline,
     )
     return swapped
-
-
-def relative(found: ArrayLike, expected: ArrayLike) -> Floats:
-    """The relative difference, element by element."""
-    return np.abs(np.asarray(found, dtype=float) / np.asarray(expected, dtype=float) - 1)

@@ -16,6 +16,7 @@ from counterpoise.estimate import (
     MODEL_BASED,
     NAIVE,
     PAIR_ROBUST,
+    STACKED,
     Adjustments,
     Contrast,
     CurveOptions,
@@ -26,10 +27,14 @@ from counterpoise.estimate import (
     unadjusted_contrast,
     weighted_contrast,
 )
+from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.cox import Ties
+from counterpoise.kernels.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.verdict import Verdict
 from tests.estimate.cohorts import (
     CURVES,
     endpoint,
+    everyone,
     make_design,
     node_positive,
     number,
@@ -102,7 +107,7 @@ def test_weighted_comparison_is_that_of_r_from_score_to_interval(name: str) -> N
     expected = [reference[key] for key in ("coef", "robust_se", "hr_lower", "hr_upper", "p")]
     np.testing.assert_allclose(found, expected, rtol=ITERATED)
     np.testing.assert_allclose(contrast.others[NAIVE].std_error, reference["naive_se"], rtol=ITERATED)
-    assert contrast.others[NAIVE].estimate == ratio.estimate
+    assert contrast.others[NAIVE].estimate == contrast.others[STACKED].estimate == ratio.estimate
     np.testing.assert_allclose(contrast.curve_p, reference["robust_score_p"], rtol=ITERATED)
     np.testing.assert_allclose([arm.weight for arm in contrast.arms], floats(reference["weight"]), rtol=ITERATED)
     assert_curves_equal_r(contrast, reference, rtol=ITERATED)
@@ -128,6 +133,26 @@ def test_weighted_hazard_ratio_is_that_of_the_reference_set(key: str, estimand: 
     np.testing.assert_allclose(contrast.ratio.std_error, reference["robust_se"][0], rtol=ITERATED)
     np.testing.assert_allclose(contrast.others[NAIVE].std_error, reference["se"][0], rtol=ITERATED)
     np.testing.assert_allclose(contrast.ratio.p_value, reference["p"][0], rtol=1e-7)  # p multiplies errors of z by z^2
+
+
+@pytest.mark.parametrize(
+    ("key", "estimand", "ties"),
+    [
+        ("cox_iptw_w_ate", "ATE", "efron"),
+        ("cox_iptw_w_att", "ATT", "efron"),
+        ("cox_iptw_w_ato", "ATO", "efron"),
+        ("cox_iptw_breslow_w_att", "ATT", "breslow"),
+        ("cox_iptw_breslow_w_ato", "ATO", "breslow"),
+    ],
+)
+def test_weighted_hazard_ratio_of_the_whole_cohort_is_that_of_the_reference_set(
+    key: str, estimand: Estimand, ties: Ties
+) -> None:
+    design, reference = everyone(), golden("outcomes", key)
+    found = weighted_contrast(design, design.endpoints[0], adjusted(design, estimand), 60.0, CURVES, ties)
+    np.testing.assert_allclose(found.ratio.log_estimate, reference["coef"][0], rtol=ITERATED)
+    np.testing.assert_allclose(found.ratio.std_error, reference["robust_se"][0], rtol=ITERATED)
+    np.testing.assert_allclose(found.others[NAIVE].std_error, reference["se"][0], rtol=ITERATED)
 
 
 @pytest.mark.parametrize(("key", "estimand"), [("w_ate", "ATE"), ("w_att", "ATT"), ("w_ato", "ATO")])
@@ -211,6 +236,29 @@ def test_difference_of_rates_of_eight_patients_by_hand() -> None:
     assert found.lower == pytest.approx(0.25 - 1.959963984540054 * std_error)
     assert found.upper == pytest.approx(0.25 + 1.959963984540054 * std_error)
     assert found.p_value == pytest.approx(0.449692, abs=1e-6)  # z = 0.755929
+
+
+def test_difference_of_matched_rates_knows_its_pairs() -> None:
+    """Move the weight of each pair in turn, both curves with it: the slow infinitesimal jackknife."""
+    design = random_cohort(8, n=80)
+    contrast = matched(design, adjustments := adjust(design, WeightOptions(), MatchOptions(), seed=1))
+    pair, outcome = adjustments.matching.pair, design.endpoints[0]
+    treated, step = design.treatment.received, 1e-6
+
+    def difference(weights: Floats) -> float:
+        rates = [
+            survival_at(kaplan_meier(outcome.time[arm], outcome.event[arm], weights=weights[arm]), [60.0]).survival[0]
+            for arm in ((pair >= 0) & treated, (pair >= 0) & ~treated)
+        ]
+        return float(rates[0] - rates[1])
+
+    ones = np.ones(design.size)
+    influence = [
+        (difference(ones + step * (pair == p)) - difference(ones - step * (pair == p))) / (2 * step)
+        for p in range(adjustments.matching.n_pairs)
+    ]
+    assert contrast.difference.value == pytest.approx(difference(ones), rel=1e-12)
+    assert contrast.difference.std_error == pytest.approx(np.sqrt(np.square(influence).sum()), rel=1e-6)
 
 
 def test_difference_without_events_has_no_p_value() -> None:

@@ -47,7 +47,7 @@ def of_rotterdam() -> SubgroupAnalysis:
     return subgroups(node_positive())
 
 
-@pytest.mark.parametrize(("position", "name"), [(0, "grade3"), (1, "size"), (2, "nodegrp")])
+@pytest.mark.parametrize(("position", "name"), [(0, "grade3"), (1, "size"), (2, "nodegrp"), (3, "agegrp")])
 def test_levels_are_those_of_the_reference_set(of_rotterdam: SubgroupAnalysis, position: int, name: str) -> None:
     reference = golden("outcomes", f"np_subgroup_{name}")
     variable = of_rotterdam.variables[position]
@@ -63,7 +63,7 @@ def test_levels_are_those_of_the_reference_set(of_rotterdam: SubgroupAnalysis, p
         assert (effect.verdict, effect.too_few) == (Verdict.CONVERGED, False)
 
 
-@pytest.mark.parametrize(("position", "name"), [(0, "grade3"), (1, "size"), (2, "nodegrp")])
+@pytest.mark.parametrize(("position", "name"), [(0, "grade3"), (1, "size"), (2, "nodegrp"), (3, "agegrp")])
 def test_interactions_are_the_robust_wald_tests_of_the_reference_set(
     of_rotterdam: SubgroupAnalysis, position: int, name: str
 ) -> None:

@@ -47,6 +47,13 @@ def test_a_valid_name_is_its_own_nearest(names: list[str]) -> None:
             ["study.toml: balance.covariates: must name at least one covariate; or remove [balance]"],
         ),
         (
+            lambda d: d["balance"]["weights"].update(truncate=[0.01, 0.99]),
+            [
+                "study.toml: balance.weights.truncate: is not known to the bootstrap; "
+                "set bootstrap.replicates = 0, or remove `truncate`"
+            ],
+        ),
+        (
             lambda d: d["treatment"].update(treated="Boost", control="Boost"),
             ["study.toml: treatment.treated and treatment.control: are both called `Boost`; name the arms apart"],
         ),
