@@ -1,16 +1,29 @@
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from counterpoise.findings import RULES, Finding, review
+from counterpoise.findings.estimands import estimands_differ
+from counterpoise.findings.events_per_variable import score_size
 from counterpoise.findings.finding import RANK, listed
+from counterpoise.findings.imbalance import imbalance_left
+from counterpoise.findings.models import no_pairs
+from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
+from counterpoise.findings.variance import bootstrap_failures, weighted_against_naive
+from counterpoise.findings.weights import extreme_weights
 from counterpoise.report import collect_numbers
 from counterpoise.report.build import findings_as_text
 from counterpoise.report.numbers import Numbers, printed
 from counterpoise.study import Study
 from tests.estimate.cohorts import analysed, node_positive
-from tests.findings.cases import Case, study, without_adjustments
+from tests.findings.cases import (
+    Case,
+    apply,
+    study,
+    without_adjustments,
+)
 
 FIELD = re.compile(r"\{([^{}:]+)(?::(\w+))?\}")
 
@@ -102,3 +115,21 @@ def test_names_are_joined_as_a_sentence_joins_them() -> None:
 def test_review_does_not_change_what_it_reads() -> None:
     case: Case = study(1, n=60)
     assert review(*case) == review(*case)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        weighted_against_naive,
+        imbalance_left,
+        extreme_weights,
+        subgroups_with_few_events,
+        subgroup_interactions,
+        estimands_differ,
+        score_size,
+        no_pairs,
+        bootstrap_failures,
+    ],
+)
+def test_rules_of_the_adjusted_analysis_are_silent_without_one(case: Case, rule: Any) -> None:
+    assert apply(rule, without_adjustments(case)) == []

@@ -1,0 +1,34 @@
+from dataclasses import replace
+
+import pytest
+
+from counterpoise.balance import MatchOptions, WeightOptions
+from counterpoise.findings.estimands import estimands_differ
+from tests.findings.cases import (
+    Case,
+    apply,
+    only,
+    study,
+    with_adjustments,
+    with_contrasts,
+)
+
+
+@pytest.mark.parametrize(
+    ("unmatched", "severity", "words"), [(0, "note", "in the treated."), (4, "caution", "could be")]
+)
+def test_estimands_that_differ(case: Case, unmatched: int, severity: str, words: str) -> None:
+    assert case[1].adjustments is not None
+    matching = replace(case[1].adjustments.matching, unmatched_treated=unmatched)
+    found = only(estimands_differ, with_adjustments(case, matching=matching))
+    assert found.severity == severity
+    assert words in found.text
+
+
+def test_estimands_that_are_the_same_are_not_spoken_of(case: Case) -> None:
+    same = with_contrasts(case, lambda c: replace(c, estimand="ATE"))
+    assert apply(estimands_differ, same) == []
+    assert apply(estimands_differ, study(3, n=60, matching=MatchOptions(caliper=1e-9))) == []
+    att = study(4, n=60, weights=WeightOptions(estimand="ATT"), matching=MatchOptions(caliper=None))
+    matched = att[1].contrast("os", "matched").estimand
+    assert [found.name for found in apply(estimands_differ, att)] == ([] if matched == "ATT" else ["estimands_differ"])
