@@ -9,7 +9,7 @@ from narwhals.typing import IntoDataFrame
 from counterpoise.balance import MatchOptions
 from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times, tabulate_toxicity
 from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
-from counterpoise.errors import InputError, PlanError, Problem, ProblemsError
+from counterpoise.errors import DataError, InputError, PlanError, Problem, ProblemsError
 from counterpoise.estimate import (
     AdverseEvent,
     Analyses,
@@ -120,6 +120,8 @@ def select(plan: Plan, table: Table) -> Cohort:
     """Derive, apply the eligibility rules, time the endpoints, and carry the included patients over the border."""
     derived = _derive(plan, table)
     included, flow = apply_eligibility(derived, plan.eligibility)
+    if not flow.included:
+        raise DataError([Problem("plan: eligibility", _nobody(flow), "check the rules, and the coding of the columns")])
     timed = endpoint_times(included, plan.follow_up, plan.endpoints)
     endpoints = tuple(timed[name] for name in plan.endpoints)
     design = make_design(included, endpoints, plan.treatment, _selection(plan))
@@ -140,6 +142,12 @@ def _derive(plan: Plan, table: Table) -> Table:
     if problems:
         raise PlanError(problems)
     return derived
+
+
+def _nobody(flow: Flow) -> str:
+    """Say at which rule the last patients left."""
+    last = next(step for step in flow.steps if not step.remaining)
+    return f"none of {flow.screened} patients is included; the last {last.excluded} left at `{last.name}`"
 
 
 def _selection(plan: Plan) -> Selection:

@@ -30,6 +30,11 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems.append(Problem(f"{name}: subgroups.of", what, nearest(plan.subgroups.of, list(plan.endpoints))))
     if plan.subgroups and not plan.balance:
         problems.append(Problem(f"{name}: subgroups", "need weights", "add [balance] with its covariates"))
+    if plan.subgroups and not plan.subgroups.by:
+        problems.append(Problem(f"{name}: subgroups.by", "must name at least one column", "or remove [subgroups]"))
+    if plan.toxicity and not (plan.toxicity.acute or plan.toxicity.late or plan.toxicity.events):
+        what = "names no column in `acute`, `late` or `events`"
+        problems.append(Problem(f"{name}: toxicity", what, "name some, or remove [toxicity]"))
     if plan.treatment.treated == plan.treatment.control:
         what = f"are both called `{plan.treatment.treated}`"
         problems.append(Problem(f"{name}: treatment.treated and treatment.control", what, "name the arms apart"))

@@ -11,7 +11,7 @@ DateOrder = Literal["iso", "dmy", "mdy", "excel"]
 class Options(BaseModel):
     """What every options class of the plan shares: frozen, and unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class Column(Options):

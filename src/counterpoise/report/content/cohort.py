@@ -258,7 +258,8 @@ def toxicity_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     )
     notes = ((f"{scale}: the worst grade per patient; No. (% of the patients assessed). P by Fisher's exact test.",),)
     yield Table("toxicity_grades", f"Toxicity by grade ({scale})", titles, tuple(rows), notes)
-    yield _toxicity_figure(study, numbers)
+    if study.toxicity:
+        yield _toxicity_figure(study, numbers)
 
 
 def _adverse_event_rows(study: Study, numbers: Numbers, width: int) -> Iterable[Row]:
