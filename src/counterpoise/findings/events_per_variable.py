@@ -29,8 +29,8 @@ def events_per_variable(design: Design, analyses: Analyses) -> Iterable[Finding]
             f"{name}_ratio": model.events / columns,
         }
         phrases.append(
-            f"{model.endpoint.short}: {{{name}_events:count}} events for {{{name}_terms:count}} coefficients "
-            f"({{{name}_ratio:number1}} each)"
+            f"{model.endpoint.short}: {{{name}_events:count}} {'event' if model.events == 1 else 'events'} for "
+            f"{{{name}_terms:count}} {'coefficient' if columns == 1 else 'coefficients'} ({{{name}_ratio:number1}} each)"
         )
     lowest = min(model.events / len(model.terms.labels) for model in scarce)
     yield Finding(
@@ -58,13 +58,10 @@ def score_size(design: Design, analyses: Analyses) -> Iterable[Finding]:
         name="score_size",
         severity="caution",
         title="The propensity score has many coefficients for the smaller arm",
-        text="{columns:count} coefficients were estimated from arms of which the smaller has {smaller:count} "
-        "patients ({ratio:number1} each).",
-        advice="Merge levels, or drop covariates that do not bear on the outcome; {safe:count} would be safe.",
-        values={
-            "columns": columns,
-            "smaller": smaller,
-            "ratio": smaller / columns,
-            "safe": max(smaller // FEW, 1),
-        },
+        text=f"{{columns:count}} {'coefficient was' if columns == 1 else 'coefficients were'} estimated from arms of "
+        "which the smaller has {smaller:count} patients ({ratio:number1} each).",
+        advice="Merge levels, or drop covariates that do not bear on the outcome; {safe:count} would be safe."
+        if smaller >= FEW
+        else "Not even one coefficient is safe with an arm so small; show the patients one by one.",
+        values={"columns": columns, "smaller": smaller, "ratio": smaller / columns, "safe": smaller // FEW},
     )
