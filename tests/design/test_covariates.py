@@ -30,10 +30,10 @@ def test_a_flag_has_two_levels_even_where_one_does_not_occur() -> None:
 
 
 def test_a_category_keeps_the_order_of_the_codebook_and_drops_what_does_not_occur() -> None:
-    table = table_of(stage=(category(T1="cT1", T2="cT2", T3="cT3"), ["T3", None, "T1", "T3"]))
+    table = table_of(stage=(category(T3="cT3", T2="cT2", T1="cT1"), ["T3", None, "T1", "T3"]))
     stage = covariate(table, "stage")
-    assert stage.levels == ("cT1", "cT3")
-    np.testing.assert_array_equal(stage.values, [1, np.nan, 0, 1])
+    assert stage.levels == ("cT3", "cT1")
+    np.testing.assert_array_equal(stage.values, [0, np.nan, 1, 0])
 
 
 def test_a_category_without_a_codebook_is_sorted() -> None:

@@ -101,6 +101,13 @@ def test_pearsons_test_takes_no_continuity_correction() -> None:
     assert found.p_value == pytest.approx(0.0315, abs=5e-5)  # .0517 with Yates' correction
 
 
+def test_an_expected_count_of_five_is_enough_for_pearsons_test() -> None:
+    five = row(flag("dead", [1] * 7 + [0] * 3 + [1] * 3 + [0] * 7), [0] * 10 + [1] * 10)
+    assert five.test == "Pearson's chi-squared test"
+    fewer = row(flag("dead", [1] * 7 + [0] * 3 + [1] * 2 + [0] * 8), [0] * 10 + [1] * 10)
+    assert fewer.test == "Fisher's exact test"  # expected 4.5
+
+
 def test_missing_values_are_counted_and_left_out() -> None:
     values = [1, 2, 3, np.nan, 2, 4, 9, np.nan, np.nan]
     codes = [0, 0, 0, 0, 1, 1, 1, 1, 1]

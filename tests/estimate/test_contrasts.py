@@ -362,6 +362,33 @@ def test_matched_arms_have_one_patient_of_each_pair(seed: int) -> None:
     assert contrast.estimand in ("ATT", "matched treated")
 
 
+@pytest.mark.parametrize(("unmatched", "estimand"), [((0, 9), "ATT"), ((1, 9), "matched treated")])
+def test_matching_every_treated_patient_estimates_the_att(unmatched: tuple[int, int], estimand: str) -> None:
+    adjustments = adjusted(design := random_cohort(5))
+    matching = replace(adjustments.matching, unmatched_treated=unmatched[0], unmatched_control=unmatched[1])
+    assert matched(design, replace(adjustments, matching=matching)).estimand == estimand
+
+
+@pytest.mark.parametrize("compare", [matched, weighted])
+def test_patients_without_a_score_take_no_part(compare: Compare) -> None:
+    design = random_cohort(6)
+    age, *others = design.score.covariates
+    known = np.ones(design.size, dtype=bool)
+    known[[0, 7, 20]] = False
+    outcome = design.endpoints[0]
+    lacking = replace(age, values=np.where(known, age.values, np.nan))
+    partial = make_design(design.treatment.received, [outcome], score=[lacking, *others])
+    complete = make_design(
+        design.treatment.received[known],
+        [endpoint(outcome.time[known], outcome.event[known])],
+        score=[replace(item, values=item.values[known]) for item in design.score.covariates],
+        ids=[name for name, there in zip(design.ids, known, strict=True) if there],
+    )
+    one, other = compare(partial), compare(complete)
+    assert (one.ratio, one.curve_p, one.difference) == (other.ratio, other.curve_p, other.difference)
+    assert [arm.size for arm in one.arms] == [arm.size for arm in other.arms]
+
+
 def test_weighted_events_are_counted_in_patients() -> None:
     design = node_positive()
     contrast = weighted(design)
