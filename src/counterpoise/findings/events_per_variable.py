@@ -28,9 +28,11 @@ def events_per_variable(design: Design, analyses: Analyses) -> Iterable[Finding]
             f"{name}_terms": columns,
             f"{name}_ratio": model.events / columns,
         }
+        events = "event" if model.events == 1 else "events"
+        coefficients = "coefficient" if columns == 1 else "coefficients"
         phrases.append(
-            f"{model.endpoint.short}: {{{name}_events:count}} {'event' if model.events == 1 else 'events'} for "
-            f"{{{name}_terms:count}} {'coefficient' if columns == 1 else 'coefficients'} ({{{name}_ratio:number1}} each)"
+            f"{model.endpoint.short}: {{{name}_events:count}} {events} for {{{name}_terms:count}} {coefficients} "
+            f"({{{name}_ratio:number1}} each)"
         )
     lowest = min(model.events / len(model.terms.labels) for model in scarce)
     yield Finding(
