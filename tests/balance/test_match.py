@@ -137,3 +137,10 @@ def test_options_have_defaults_describe_themselves_and_refuse_the_rest() -> None
     for wrong in ({"ratio": 2}, {"caliper": 0}, {"replace": True}):
         with pytest.raises(ValidationError):
             MatchOptions.model_validate(wrong)
+
+
+def test_a_plan_can_say_that_there_is_no_caliper() -> None:
+    assert MatchOptions.model_validate({"caliper": "none"}).caliper is None
+    assert MatchOptions.model_validate({"caliper": 0.3}).caliper == 0.3
+    with pytest.raises(ValidationError):
+        MatchOptions.model_validate({"caliper": "nothing"})

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from counterpoise.balance.propensity import PropensityScore
 from counterpoise.errors import InputError, UnsupportedError
@@ -28,7 +28,8 @@ class MatchOptions(Options):
         default=0.2,
         gt=0.0,
         description="Largest distance within a pair, in standard deviations of the logit of the score; "
-        "none for no limit.",
+        'the word "none" sets no limit.',
+        json_schema_extra={"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "none"}]},
     )
     caliper_sd: CaliperSd = Field(
         default="pooled",
@@ -40,6 +41,11 @@ class MatchOptions(Options):
         description="Which treated patient chooses first: the one with the largest score (descending), the "
         "smallest (ascending), or always the closest pair that is left (closest).",
     )
+
+    @field_validator("caliper", mode="before")
+    @classmethod
+    def _none_in_words(cls, value: object) -> object:
+        return None if value == "none" else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
