@@ -124,6 +124,12 @@ def test_day_numbers_of_excel_are_taken_for_dates_and_doubt_is_said(tmp_path: Pa
     assert (tmp_path / "study.toml").read_text().count("day numbers of Excel, counted from 1900; check") == 3
 
 
+def test_a_number_of_the_row_is_no_covariate(tmp_path: Path) -> None:
+    text = "rownames,pid,age,hormon,dtime,death\n" + rows("{i}", "P{i}", "5{seventh}", "{flag}", "9{i}", "{flag}")
+    write_starter_plan(a_table(tmp_path, text), tmp_path / "study.toml")
+    assert load_plan(tmp_path / "study.toml").table_one.rows == ("age",)
+
+
 def test_a_label_that_only_repeats_the_name_is_made_readable(tmp_path: Path) -> None:
     frame: Any = pd.DataFrame({"id": [f"P{i}" for i in range(40)], "tumour_size": [i % 7 + 0.5 for i in range(40)]})
     pyreadstat.write_sav(frame, str(tmp_path / "t.sav"), column_labels={"id": "id", "tumour_size": "tumour_size"})

@@ -173,6 +173,8 @@ def _is_covariate(table: Table, name: str) -> bool:
     counts: list[int] = series.drop_nulls().value_counts()["count"].to_list()
     if len(counts) < 2 or series.null_count() > MOST_MISSING * series.len():
         return False
+    if column.kind == "integer" and len(counts) == series.len():  # the number of a row, or another identifier
+        return False
     if column.kind == "category" and len(counts) > MOST_LEVELS:
         return False
     return column.kind not in ("flag", "category") or min(counts) >= RAREST * series.len()
