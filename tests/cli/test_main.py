@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from counterpoise.cli import main
+from counterpoise.cli import main, screen
 from counterpoise.errors import DataError, InputError, PlanError, Problem
 from counterpoise.report import write
 
@@ -136,6 +137,25 @@ def test_the_five_gravest_findings_close_a_run(call: Call, stages: SimpleNamespa
     assert lines[4].startswith(" " * 11)
     assert [line for line in lines if line.startswith("  note")] == ["  note     Note 0"]
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(("no_colour", "said"), [("", "\x1b[31mError: \x1b[0mno"), ("1", "Error: no")])
+def test_an_error_is_red_unless_colours_are_not_wanted(
+    monkeypatch: pytest.MonkeyPatch, no_colour: str, said: str
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(screen.typer, "echo", lambda text, err: written.append(text))
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    screen.show_error(InputError("no"))
+    assert written == [said]
+
+
+def test_the_environment_does_not_choose_the_threads(
+    call: Call, stages: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    call("run", "study.toml", "--quiet")
+    assert os.environ["OMP_NUM_THREADS"] == "1"
 
 
 def test_characters_without_a_font_are_named(call: Call, stages: SimpleNamespace) -> None:

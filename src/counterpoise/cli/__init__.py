@@ -17,9 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0: done. 2: something that the user can mend, said in one line each. 1: a fault of the program, in one
     sentence; with COUNTERPOISE_DEBUG set, its traceback. 130: stopped by Ctrl-C.
     """
-    # One thread of linear algebra: the same bytes on any number of cores, and matrices this small gain nothing by two.
-    for library in ("OPENBLAS", "MKL", "OMP"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    # One thread of linear algebra, whatever the environment asks for: the same bytes on any number of cores, and
+    # matrices this small gain nothing by two.
+    os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "MKL", "OMP")})
 
     # A screen or a pipe that cannot show a letter shows a question mark; the report has the letter.
     for stream in (sys.stdout, sys.stderr):

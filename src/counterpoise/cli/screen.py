@@ -1,5 +1,6 @@
 """What the command line says: errors, progress, and the end of a run."""
 
+import os
 import shutil
 import sys
 import textwrap
@@ -165,5 +166,5 @@ def _wrapped(first: str, text: str, *, error: bool, colour: str | None = None) -
         break_long_words=False,
         break_on_hyphens=False,
     )
-    lead = typer.style(first, fg=colour) if colour else first
+    lead = typer.style(first, fg=colour) if colour and not os.environ.get("NO_COLOR") else first
     typer.echo(lead + filled[len(hang) :], err=error)
