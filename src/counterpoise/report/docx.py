@@ -1,20 +1,17 @@
 """A document as a Word file: real styles, numbered captions, tables with three rules."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import groupby
 
 import docx
 from docx.document import Document as WordDocument
 from docx.enum.section import WD_SECTION
-from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.shared import Cm, Emu, Pt
-from docx.table import Table as WordTable
 from docx.text.paragraph import Paragraph as WordParagraph
 
 from counterpoise.report.document import (
     SEVERITY_WORDS,
-    Align,
     Block,
     Bullets,
     Document,
@@ -27,7 +24,6 @@ from counterpoise.report.document import (
     Part,
     Parts,
     Reference,
-    Row,
     Strong,
     Table,
     Value,
@@ -48,29 +44,19 @@ from counterpoise.report.word import (
     add_styles,
     end_bookmark,
     fix_widths,
-    rule_below,
-    rule_under,
     set_header,
     set_page,
     set_properties,
-    set_row,
-    set_style,
     start_bookmark,
     without_dates,
 )
+from counterpoise.report.word_table import append_row
 
 _FIGURE_CM = 16.0
 _FIGURE_HEIGHT_CM = 21.0
-_INDENT_CM = 0.35
-_GROUP_SPACE = 5
 _KEPT_WHOLE = 22
 _KEPT_FIRST = 3
 _PARAGRAPH_STYLES = {"body": "Body Text", "lead": "Lead", "note": "Small Print"}
-_ALIGN: Mapping[Align, WD_ALIGN_PARAGRAPH] = {
-    "left": WD_ALIGN_PARAGRAPH.LEFT,
-    "center": WD_ALIGN_PARAGRAPH.CENTER,
-    "right": WD_ALIGN_PARAGRAPH.RIGHT,
-}
 
 
 def render_docx(document: Document, figures: Mapping[str, Mapping[str, bytes]]) -> bytes:
@@ -162,47 +148,15 @@ class _Writer:
         self._caption(table.name, table.caption, above=True)
         align = alignment(table)
         rows = [*table.header, *(spread(row, len(align)) for row in table.rows)]
-        word = self.word.add_table(len(rows), len(align), "Three Rules")
+        word = self.word.add_table(0, len(align), "Three Rules")
         fix_widths(word, layout.widths)
         for index, row in enumerate(rows):
-            heads = len(table.header) - index
+            heads = max(0, len(table.header) - index)
             follows = index < len(rows) - 1 and (len(rows) <= _KEPT_WHOLE or index < len(table.header) + _KEPT_FIRST)
-            self._row(word, index, row, align, heads=heads, points=layout.points, keep=follows)
+            append_row(word, row, layout, align, self.label, heads=heads, keep=follows)
         for note in table.notes:
             self._parts(self.word.add_paragraph(style="Table Note"), note)
         self.word.add_paragraph(style="After Table")
-
-    def _row(
-        self, word: WordTable, index: int, row: Row, align: Sequence[Align], *, heads: int, points: float, keep: bool
-    ) -> None:
-        """Write one row; `heads` header rows are left from it on, so it is the last of them if that is 1.
-
-        `keep` holds it on the page of the next row.
-        """
-        set_row(word, index, header=heads > 0)
-        slots = word.rows[index].cells
-        column = 0
-        for cell in row.cells:
-            slot = slots[column]
-            if cell.span > 1:
-                slot = slot.merge(slots[column + cell.span - 1])
-            if heads == 1:
-                rule_below(slot)
-            paragraph = slot.paragraphs[0]
-            set_style(paragraph, "Table Text")
-            spanning = heads > 0 and cell.span > 1
-            paragraph.alignment = _ALIGN["center" if spanning else align[column]]
-            if spanning and heads > 1 and cell.parts:
-                rule_under(paragraph)
-            if column == 0 and row.indent:
-                paragraph.paragraph_format.left_indent = Cm(_INDENT_CM * row.indent)
-            if keep or row.kind == "group":
-                paragraph.paragraph_format.keep_with_next = True
-            if row.kind == "group":
-                paragraph.paragraph_format.space_before = Pt(_GROUP_SPACE)
-            bold = heads > 0 or row.kind == "total" or (row.kind == "group" and column == 0)
-            self._parts(paragraph, cell.parts, bold=bold, points=points)
-            column += cell.span
 
     def _figure(self, figure: Figure) -> None:
         paragraph = self.word.add_paragraph(style="Figure")

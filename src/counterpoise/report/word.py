@@ -19,7 +19,7 @@ from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.section import Section
 from docx.shared import Cm, Pt, RGBColor
 from docx.styles.style import ParagraphStyle
-from docx.table import Table, _Cell
+from docx.table import Table
 from docx.text.paragraph import Paragraph
 
 from counterpoise.report.document import Document, Severity, printable
@@ -32,7 +32,7 @@ FINDING_STYLES: Final[Mapping[Severity, str]] = {
 }
 _SERIF = "Times New Roman"
 _SANS = "Arial"
-_INK = "1B1F24"
+INK = "1B1F24"
 _MUTED = "55606B"
 _TONES = {"serious": ("96201C", "FDF3F2"), "caution": ("7A4B00", "FDF7E8"), "note": ("1D4A73", "F1F6FA")}
 _PAGE_CM = (21.0, 29.7)
@@ -51,7 +51,7 @@ class _Look:
     after: float = 0
     line: float = 1.0
     bold: bool | None = None
-    colour: str = _INK
+    colour: str = INK
     keep_with_next: bool | None = None
     align: WD_ALIGN_PARAGRAPH | None = None
 
@@ -100,7 +100,7 @@ def add_styles(word: WordDocument) -> None:
         _set_face(character.element.get_or_add_rPr(), _SANS)
     table: Any = word.styles.add_style("Three Rules", WD_STYLE_TYPE.TABLE)
     table.base_style = word.styles["Normal Table"]
-    rules = "".join(f'<w:{side} w:val="single" w:sz="10" w:color="{_INK}"/>' for side in ("top", "bottom"))
+    rules = "".join(f'<w:{side} w:val="single" w:sz="10" w:color="{INK}"/>' for side in ("top", "bottom"))
     room = "".join(f'<w:{side} w:w="70" w:type="dxa"/>' for side in ("left", "right"))
     table.element.append(
         _xml(f"<w:tblPr {{ns}}><w:tblBorders>{rules}</w:tblBorders><w:tblCellMar>{room}</w:tblCellMar></w:tblPr>")
@@ -168,7 +168,7 @@ def add_field(paragraph: Paragraph, instruction: str, shown: str, *, bold: bool 
 
 def start_bookmark(paragraph: Paragraph, label: str, identity: int) -> None:
     """Open the bookmark that references to `label` ('Table 2') lead to."""
-    paragraph._p.append(_xml(f'<w:bookmarkStart {{ns}} w:id="{identity}" w:name="{_bookmark(label)}"/>'))
+    paragraph._p.append(_xml(f'<w:bookmarkStart {{ns}} w:id="{identity}" w:name="{bookmark(label)}"/>'))
 
 
 def end_bookmark(paragraph: Paragraph, identity: int) -> None:
@@ -179,7 +179,7 @@ def end_bookmark(paragraph: Paragraph, identity: int) -> None:
 def add_reference(paragraph: Paragraph, label: str) -> None:
     """Append `label` as a link to its caption."""
     run = f"<w:r><w:t>{label}</w:t></w:r>"
-    paragraph._p.append(_xml(f'<w:hyperlink {{ns}} w:anchor="{_bookmark(label)}" w:history="1">{run}</w:hyperlink>'))
+    paragraph._p.append(_xml(f'<w:hyperlink {{ns}} w:anchor="{bookmark(label)}" w:history="1">{run}</w:hyperlink>'))
 
 
 def fix_widths(table: Table, widths: tuple[float, ...]) -> None:
@@ -187,36 +187,6 @@ def fix_widths(table: Table, widths: tuple[float, ...]) -> None:
     table.autofit = False
     for column, width in zip(table.columns, widths, strict=True):
         column.width = Cm(width)
-    for row in table.rows:
-        for slot, width in zip(row._tr.tc_lst, widths, strict=True):
-            slot.width = Cm(width)
-
-
-def set_row(table: Table, index: int, *, header: bool) -> None:
-    """Keep the row on one page, and repeat it on each page if it is part of the header."""
-    properties = table.rows[index]._tr.get_or_add_trPr()
-    properties.append(_xml("<w:cantSplit {ns}/>"))
-    if header:
-        properties.append(_xml("<w:tblHeader {ns}/>"))
-
-
-def set_style(paragraph: Paragraph, name: str) -> None:
-    """Give the paragraph a style that exists; python-docx looks through every style each time it is asked to."""
-    paragraph._p.style = name.replace(" ", "")
-
-
-def rule_below(slot: _Cell) -> None:
-    """Draw the rule between header and body under one cell."""
-    line = f'<w:bottom w:val="single" w:sz="6" w:color="{_INK}"/>'
-    properties = slot._tc.get_or_add_tcPr()
-    properties.append(_xml(f"<w:tcBorders {{ns}}>{line}</w:tcBorders>"))
-    properties.append(_xml('<w:vAlign {ns} w:val="bottom"/>'))
-
-
-def rule_under(paragraph: Paragraph) -> None:
-    """Draw a thin rule under the heading of several columns, as wide as its cell less its margins."""
-    line = f'<w:bottom w:val="single" w:sz="4" w:space="1" w:color="{_INK}"/>'
-    _insert(paragraph._p.get_or_add_pPr(), f"<w:pBdr {{ns}}>{line}</w:pBdr>", before=_AFTER_BORDERS)
 
 
 def without_dates(content: bytes) -> bytes:
@@ -272,7 +242,8 @@ def _set_face(properties: CT_RPr, face: str) -> None:
         fonts.set(qn(f"w:{script}"), face)
 
 
-def _bookmark(label: str) -> str:
+def bookmark(label: str) -> str:
+    """Return the name of the bookmark of a caption."""
     return label.lower().replace(" ", "_")
 
 
