@@ -7,7 +7,6 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zlib import decompress
 
 import pytest
 
@@ -68,12 +67,19 @@ def test_nothing_of_the_clock_or_the_machine_is_inside() -> None:
     assert all(str(Path.home()).encode() not in content for content in files.values())
 
 
-def test_pdf_text_is_truetype() -> None:
+def test_pdf_is_of_the_size_of_the_drawing_and_holds_no_picture() -> None:
     content = figure_files("flow", RECORDS["flow"], ("pdf",))["flow.pdf"]
-    assert b"/Subtype /Type3" not in content
-    assert b"/FontFile2" in content
-    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
-    assert any(b"BT" in decompress(stream) for stream in streams if stream[:1] == b"x")
+    box = re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", content)
+    assert box is not None
+    width, height = (float(side) / 72 for side in box.groups())
+    figure = draw(RECORDS["flow"])
+    assert (width, height) == pytest.approx((figure.get_figwidth(), figure.get_figheight()), abs=0.02)
+    assert b"/Subtype/Image" not in content.replace(b" ", b"")
+
+
+def test_pdf_is_the_same_whichever_other_formats_are_made() -> None:
+    alone = figure_files("flow", RECORDS["flow"], ("pdf",))
+    assert alone["flow.pdf"] == figure_files("flow", RECORDS["flow"], ("svg", "pdf"))["flow.pdf"]
 
 
 def test_png_has_300_dots_an_inch() -> None:

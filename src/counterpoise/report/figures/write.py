@@ -1,8 +1,7 @@
 """From record to figure, from figure to bytes, and from many figures to files."""
 
 import io
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,7 +36,11 @@ _SAVED_WITH: dict[Format, dict[str, Any]] = {
     "pdf": {"metadata": {"CreationDate": None}},
     "png": {"pil_kwargs": {"compress_level": 4}},  # as small as the default, a fifth faster
 }
-_LAYOUT_TABLES = frozenset(("GDEF", "GPOS", "GSUB", "MATH", "kern"))
+_ONE_DRAWING = b"""
+#set document(date: none)
+#set page(width: auto, height: auto, margin: 0pt)
+#image("figure.svg")
+"""
 _WORTH_A_WORKER = 3  # figures: fewer are drawn before a second process has started
 
 
@@ -66,7 +69,7 @@ def figure_files(
 
     SVG text is drawn as paths, because a reader without the font would see other widths; only where no
     installed font knows a character does it stay text, for the reader's own fonts to draw. PNG has 300 dots
-    an inch. PDF text is TrueType, so that it can be searched and edited.
+    an inch. The PDF is made from the SVG, with the same paths.
 
     >>> from counterpoise.report.figures import FlowBox
     >>> record = FlowFigure(FlowBox("Screened", 208), (), FlowBox("Included", 146), ())
@@ -81,37 +84,30 @@ def figure_files(
     figure = draw(record)
     letters = "".join(_strings(record))
     families = families_for(letters)
-    settings = {"svg.hashsalt": name, "svg.fonttype": "none" if missing_characters(letters) else "path"}
-    files: dict[str, bytes] = {}
-    for kind in formats:
+    as_paths = not missing_characters(letters)
+    settings = {"svg.hashsalt": name, "svg.fonttype": "path" if as_paths else "none"}
+
+    def saved(kind: Format) -> bytes:
         buffer = io.BytesIO()
-        with drawing_style(families, **settings), _lean_fonts(kind):
+        with drawing_style(families, **settings):
             figure.savefig(buffer, format=kind, **_SAVED_WITH[kind])
-        files[f"{name}.{kind}"] = buffer.getvalue()
-    return files
+        return buffer.getvalue()
+
+    svg = saved("svg") if (as_paths and "pdf" in formats) or "svg" in formats else b""
+    made: dict[Format, Callable[[], bytes]] = {
+        "svg": lambda: svg,
+        "pdf": lambda: _pdf_of(svg) if as_paths else saved("pdf"),
+        "png": lambda: saved("png"),
+    }
+    return {f"{name}.{kind}": made[kind]() for kind in formats}
 
 
-@contextmanager
-def _lean_fonts(kind: Format) -> Generator[None]:
-    """Leave layout tables out of the fonts inside a PDF: placed glyphs need none, and pruning them takes longest."""
-    if kind != "pdf":
-        yield
-        return
-    from fontTools import subset
+def _pdf_of(svg: bytes) -> bytes:
+    """Return a drawing whose letters are paths as a PDF of its own size, a tenth of the work of drawing it anew."""
+    import typst
 
-    load: Callable[..., Any] = subset.load_font
-
-    def load_lean(*arguments: object, **options: object) -> object:
-        font = load(*arguments, **options)
-        for table in _LAYOUT_TABLES.intersection(font.keys()):
-            del font[table]
-        return font
-
-    subset.load_font = load_lean
-    try:
-        yield
-    finally:
-        subset.load_font = load
+    files: Any = {"main.typ": _ONE_DRAWING, "figure.svg": svg}
+    return typst.compile(files, format="pdf", ignore_system_fonts=True)
 
 
 def _strings(value: object) -> Iterator[str]:
