@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from counterpoise.balance import PropensityScore
+from counterpoise.balance import Balance, PropensityScore, Weighting
 from counterpoise.estimate import ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
+from counterpoise.kernels.imbalance import Imbalance
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
 
@@ -159,25 +160,11 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     adjustments = study.analyses.adjustments
     if adjustments is None:
         return
-    balance, weighting, matching = adjustments.balance, adjustments.weighting, adjustments.matching
+    balance = adjustments.balance
     for adjustment in ("unadjusted", "matched", "weighted"):
         found = getattr(balance, adjustment)
-        if found is None:
-            continue
-        for index in range(len(balance.names)):
-            place = f"balance.{adjustment}.c{index + 1}"
-            yield Number(f"{place}.control", float(found.mean_control[index]), method=balance.names[index])
-            yield Number(f"{place}.treated", float(found.mean_treated[index]), method=balance.names[index])
-            yield Number(
-                f"{place}.smd",
-                float(found.smd[index]),
-                std_error=float(found.std_error[index]),
-                method=f"standardised difference of {balance.names[index]}, {balance.denominator} denominator",
-            )
-        largest = float(np.abs(found.smd).max())
-        yield Number(f"balance.{adjustment}.largest", largest, method="largest absolute standardised difference")
-        over = int((np.abs(found.smd) > 0.1).sum())
-        yield Number(f"balance.{adjustment}.over", over, method="standardised differences above 0.1")
+        if found is not None:
+            yield from _imbalance(f"balance.{adjustment}", found, balance)
     yield Number("score.c_statistic", adjustments.score.c_statistic)
     yield Number("score.coefficients", adjustments.score.x.shape[1])
     yield Number("score.n", adjustments.rows.size, "patients")
@@ -185,6 +172,35 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     for key, size in zip(ARMS, (adjustments.rows.size - treated, treated), strict=True):
         yield Number(f"score.{key}", size, "patients")
     yield Number("score.left_out", adjustments.left_out, "patients")
+    yield from _weights(adjustments.weighting)
+    yield from _score_model(adjustments.score)
+    matching = adjustments.matching
+    yield Number("matching.pairs", matching.n_pairs, "pairs")
+    yield Number("matching.patients", 2 * matching.n_pairs, "patients")
+    yield Number("matching.unmatched_treated", matching.unmatched_treated, "patients")
+    yield Number("matching.unmatched_control", matching.unmatched_control, "patients")
+    yield Number("matching.caliper", matching.caliper, method="on the logit of the score")
+    yield Number("matching.caliper_sd", matching.caliper_sd, method=f"{matching.caliper_sd_name} SD of the logit")
+
+
+def _imbalance(place: str, found: Imbalance, balance: Balance) -> Iterable[Number]:
+    for index, name in enumerate(balance.names):
+        where = f"{place}.c{index + 1}"
+        yield Number(f"{where}.control", float(found.mean_control[index]), method=name)
+        yield Number(f"{where}.treated", float(found.mean_treated[index]), method=name)
+        yield Number(
+            f"{where}.smd",
+            float(found.smd[index]),
+            std_error=float(found.std_error[index]),
+            method=f"standardised difference of {name}, {balance.denominator} denominator",
+        )
+    largest = float(np.abs(found.smd).max())
+    yield Number(f"{place}.largest", largest, method="largest absolute standardised difference")
+    over = int((np.abs(found.smd) > 0.1).sum())
+    yield Number(f"{place}.over", over, method="standardised differences above 0.1")
+
+
+def _weights(weighting: Weighting) -> Iterable[Number]:
     for key, size in zip(ARMS, weighting.effective_sample_size, strict=True):
         yield Number(f"weights.{key}.effective", size, "patients", method="(sum w)^2 / sum w^2")
     for name in ("minimum", "maximum", "mean", "coefficient_of_variation"):
@@ -194,13 +210,6 @@ def balance_numbers(study: Study) -> Iterable[Number]:
         yield Number("weights.n_truncated", weighting.n_truncated, "patients")
         for name, bound in zip(("lowest", "highest"), weighting.truncation, strict=True):
             yield Number(f"weights.{name}", bound, method="truncated here")
-    yield from _score_model(adjustments.score)
-    yield Number("matching.pairs", matching.n_pairs, "pairs")
-    yield Number("matching.patients", 2 * matching.n_pairs, "patients")
-    yield Number("matching.unmatched_treated", matching.unmatched_treated, "patients")
-    yield Number("matching.unmatched_control", matching.unmatched_control, "patients")
-    yield Number("matching.caliper", matching.caliper, method="on the logit of the score")
-    yield Number("matching.caliper_sd", matching.caliper_sd, method=f"{matching.caliper_sd_name} SD of the logit")
 
 
 def _score_model(score: PropensityScore) -> Iterable[Number]:
