@@ -118,15 +118,16 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 def test_a_worker_really_draws() -> None:
     done: list[str] = []
-    tasks = list(SMALL.items()) * 1
-    queue = workers.deque(tasks)
+    queue = workers.deque(SMALL.items())
     answers: workers.SimpleQueue[tuple[str, dict[str, bytes]]] = workers.SimpleQueue()
     worker = workers._Worker(queue, answers, ("svg",))
-    while len(done) < len(tasks):
-        name, files = answers.get(timeout=30)
-        assert files == figure_files(name, SMALL[name], ("svg",))
-        done.append(name)
-    worker.finish(at_once=False)
+    try:
+        while len(done) < len(SMALL):
+            name, files = answers.get(timeout=120)
+            assert files == figure_files(name, SMALL[name], ("svg",))
+            done.append(name)
+    finally:
+        worker.finish(at_once=len(done) < len(SMALL))
     assert sorted(done) == sorted(SMALL)
 
 
