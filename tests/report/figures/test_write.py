@@ -84,7 +84,9 @@ def test_pdf_is_the_same_whichever_other_formats_are_made() -> None:
 
 def test_png_has_300_dots_an_inch() -> None:
     content = figure_files("survival", RECORDS["survival"], ("png",))["survival.png"]
-    assert int.from_bytes(content[16:20], "big") == int(85 / 25.4 * 300)
+    assert abs(int.from_bytes(content[16:20], "big") - 85 / 25.4 * 300) < 1
+    assert content[37:41] == b"pHYs"
+    assert int.from_bytes(content[41:45], "big") == round(300 / 0.0254)
 
 
 def test_svg_text_is_paths_unless_no_font_knows_it() -> None:

@@ -1,6 +1,8 @@
 """From record to figure, from figure to bytes, and from many figures to files."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -41,6 +43,7 @@ _ONE_DRAWING = b"""
 #set page(width: auto, height: auto, margin: 0pt)
 #image("figure.svg")
 """
+_DOTS_AN_INCH = 300
 _WORTH_A_WORKER = 3  # figures: fewer are drawn before a second process has started
 
 
@@ -69,7 +72,7 @@ def figure_files(
 
     SVG text is drawn as paths, because a reader without the font would see other widths; only where no
     installed font knows a character does it stay text, for the reader's own fonts to draw. PNG has 300 dots
-    an inch. The PDF is made from the SVG, with the same paths.
+    an inch. PDF and PNG are made from the SVG, with the same paths.
 
     >>> from counterpoise.report.figures import FlowBox
     >>> record = FlowFigure(FlowBox("Screened", 208), (), FlowBox("Included", 146), ())
@@ -93,21 +96,29 @@ def figure_files(
             figure.savefig(buffer, format=kind, **_SAVED_WITH[kind])
         return buffer.getvalue()
 
-    svg = saved("svg") if (as_paths and "pdf" in formats) or "svg" in formats else b""
+    svg = saved("svg") if as_paths or "svg" in formats else b""
     made: dict[Format, Callable[[], bytes]] = {
         "svg": lambda: svg,
-        "pdf": lambda: _pdf_of(svg) if as_paths else saved("pdf"),
-        "png": lambda: saved("png"),
+        "pdf": lambda: _converted(svg, "pdf") if as_paths else saved("pdf"),
+        "png": lambda: _converted(svg, "png") if as_paths else saved("png"),
     }
     return {f"{name}.{kind}": made[kind]() for kind in formats}
 
 
-def _pdf_of(svg: bytes) -> bytes:
-    """Return a drawing whose letters are paths as a PDF of its own size, a tenth of the work of drawing it anew."""
+def _converted(svg: bytes, kind: Literal["pdf", "png"]) -> bytes:
+    """Return a drawing whose letters are paths in its own size, for a fraction of the work of drawing it anew."""
     import typst
 
     files: Any = {"main.typ": _ONE_DRAWING, "figure.svg": svg}
-    return typst.compile(files, format="pdf", ignore_system_fonts=True)
+    made = typst.compile(files, format=kind, ppi=float(_DOTS_AN_INCH), ignore_system_fonts=True)
+    return made if kind == "pdf" else _with_resolution(made)
+
+
+def _with_resolution(png: bytes) -> bytes:
+    """Return the picture with its dots an inch written into it, behind its header of 33 bytes (PNG, chunk pHYs)."""
+    dots_a_metre = round(_DOTS_AN_INCH / 0.0254)
+    chunk = b"pHYs" + struct.pack(">IIB", dots_a_metre, dots_a_metre, 1)
+    return png[:33] + struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[33:]
 
 
 def _strings(value: object) -> Iterator[str]:
