@@ -24,9 +24,14 @@ def _values(name: str) -> dict[str, Any]:
     return json.loads((HERE / "values" / f"{name}.json").read_text())
 
 
+def entry(name: str, key: str) -> dict[str, Any]:
+    """Return what `values/NAME.json` has under `key`: the data set, the R call, the versions and the result."""
+    return _values(name)[key]
+
+
 def golden(name: str, key: str) -> Any:
     """Return the R result stored under `key` in `values/NAME.json`."""
-    return _values(name)[key]["result"]
+    return entry(name, key)["result"]
 
 
 def floats(values: Any) -> Floats:
