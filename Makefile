@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input \
 	--only-binary :all: --constraint constraints.txt
 
-.PHONY: demo rotterdam check check-slow format clean
+.PHONY: demo rotterdam check check-slow agreement format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.for-use
@@ -31,6 +31,12 @@ check: $(VENV)/.for-development
 
 check-slow: $(VENV)/.for-development
 	@$(BIN)/pytest -m slow -n 2
+
+# The page of agreement with R is made from the comparisons that the tests make.
+agreement: $(VENV)/.for-development
+	@rm -rf build/agreement && mkdir -p build/agreement
+	@COUNTERPOISE_AGREEMENT=build/agreement $(BIN)/pytest -m "not slow" -n 2 tests
+	@$(BIN)/python -m tests.golden.write_agreement build/agreement docs/methods/agreement.md
 
 format: $(VENV)/.for-development
 	@$(BIN)/ruff check --quiet --fix .
