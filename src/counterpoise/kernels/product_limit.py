@@ -1,12 +1,9 @@
 """Product-limit (Kaplan-Meier) survival curves, their intervals, and what is read off them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import (
@@ -19,9 +16,9 @@ from counterpoise.kernels.arrays import (
     as_weights,
     require,
 )
+from counterpoise.kernels.intervals import IntervalType, check_interval, limits
 from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet, risk_set, sum_at_risk, sum_by, sum_by_time
 
-IntervalType = Literal["log", "log-log", "plain", "logit", "arcsine"]
 LEVEL_TOLERANCE = 1.5e-8  # the square root of the machine's precision, as in R's quantile.survfit
 
 
@@ -104,7 +101,7 @@ def kaplan_meier(
     Source: Kaplan and Meier (1958), JASA 53:457; Greenwood (1926); Therneau and Grambsch (2000), Modeling
     Survival Data, section 2.1, and the vignette "Methods" of R's survival for influence values.
     """
-    _check_interval(interval, confidence)
+    check_interval(interval, confidence)
     sets = risk_set(time, event, entry)
     robust = weights is not None or cluster is not None
     row_weights = as_weights("weights", weights, sets.n)
@@ -121,7 +118,7 @@ def kaplan_meier(
     else:
         relative = np.sqrt(np.asarray(np.cumsum(events / (at_risk * surviving)), dtype=float))
         std_error = survival * relative
-    lower, upper = _limits(survival, relative, interval, confidence)
+    lower, upper = limits(survival, relative, interval, confidence)
     n_events = float(events.sum())
     return SurvivalCurve(
         sets.time, at_risk, events, censored, survival, std_error, lower, upper,
@@ -257,54 +254,6 @@ def _sums_within(values: Floats, labels: Counts) -> Floats:
     starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
     offsets = np.concatenate(([0.0], sums[starts[1:] - 1]))
     return sums - np.repeat(offsets, np.diff(np.append(starts, labels.size)))
-
-
-def _log(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    return survival * np.exp(-shift), survival * np.exp(shift)
-
-
-def _plain(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    return survival * (1 - shift), survival * (1 + shift)
-
-
-def _log_log(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    log = np.log(survival)
-    factor = np.exp(-shift / log)
-    return np.exp(log * factor), np.exp(log / factor)
-
-
-def _logit(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    odds, factor = survival / (1 - survival), np.exp(shift / (1 - survival))
-    return odds / (odds + factor), odds * factor / (odds * factor + 1)
-
-
-def _arcsine(survival: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    angle, turn = np.arcsin(np.sqrt(survival)), 0.5 * shift * np.sqrt(survival / (1 - survival))
-    return np.sin(np.maximum(angle - turn, 0)) ** 2, np.sin(np.minimum(angle + turn, np.pi / 2)) ** 2
-
-
-_SCALES: dict[str, Callable[[Floats, Floats], tuple[Floats, Floats]]] = {
-    "log": _log, "plain": _plain, "log-log": _log_log, "logit": _logit, "arcsine": _arcsine,
-}  # fmt: skip
-
-
-def _limits(survival: Floats, relative: Floats, interval: str, confidence: float) -> tuple[Floats, Floats]:
-    """Return limits from the standard error of log S(t), which is that of S(t) divided by S(t)."""
-    lower, upper = np.ones_like(survival), np.ones_like(survival)
-    lower[survival == 0] = upper[survival == 0] = np.nan
-    inside = (survival > 0) & (survival < 1)
-    shift = float(ndtri(0.5 + confidence / 2)) * relative[inside]
-    low, high = _SCALES[interval](survival[inside], shift)
-    lower[inside], upper[inside] = np.maximum(low, 0), np.minimum(high, 1)
-    return lower, upper
-
-
-def _check_interval(interval: str, confidence: float) -> None:
-    if interval not in get_args(IntervalType):
-        names = ", ".join(get_args(IntervalType))
-        raise InputError(f"`interval` must be one of {names}; it is {interval!r}.")
-    if not 0 < confidence < 1:
-        raise InputError(f"`confidence` must lie between 0 and 1; it is {confidence}.")
 
 
 def _first_time_below(time: Floats, values: Floats, level: float) -> float:
