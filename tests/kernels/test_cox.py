@@ -299,7 +299,7 @@ def test_what_else_is_refused() -> None:
         "weights": [1.0, 0.0],
         "entry": [0.0, 2.0],
         "stratum": ["a"],
-        "ties": "exact",
+        "ties": "cox",
         "initial": [0.0, 0.0],
         "max_steps": -1,
     }

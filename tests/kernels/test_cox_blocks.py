@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from counterpoise.kernels import cox_blocks
+from counterpoise.kernels import cox_design
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.cox import cox
-from counterpoise.kernels.cox_blocks import Ties
+from counterpoise.kernels.cox_design import Ties
 from counterpoise.kernels.verdict import Verdict
 from tests.kernels.slow_cox import cohort, slow_log_likelihood
 
@@ -70,7 +70,7 @@ def test_blocks_and_number_of_covariates_do_not_matter(monkeypatch: pytest.Monke
     x = g.normal(size=(400, p))
     time, event = np.ceil(20 * g.exponential(size=400) * np.exp(-x[:, 0] / 2)), g.uniform(size=400) < 0.7
     whole = cox(time, event, x, ties=ties, robust=True)
-    monkeypatch.setattr(cox_blocks, "BLOCK_ROWS", 50)
+    monkeypatch.setattr(cox_design, "BLOCK_ROWS", 50)
     blocked = cox(time, event, x, ties=ties, robust=True)
     assert whole.verdict is blocked.verdict is Verdict.CONVERGED
     np.testing.assert_allclose(blocked.coefficients, whole.coefficients, rtol=1e-9, atol=1e-12)

@@ -1,27 +1,23 @@
 """Cox's proportional hazards regression."""
 
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, as_weights
-from counterpoise.kernels.cox_blocks import (
-    CoxDesign,
-    Ties,
-    arrange,
-    evaluate,
-    risk_sums,
-    score_residuals,
-)
+from counterpoise.kernels.cox_blocks import evaluate, risk_sums, score_residuals
+from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Ascent, aliased_columns, ascend
-from counterpoise.kernels.risk_set import risk_set
+from counterpoise.kernels.risk_set import RiskSet, risk_set
 from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 MAX_STEPS = 50
+
+AnyTies = Ties | Literal["exact"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +39,14 @@ class CoxFit:
     """(b - initial)' V^-1 (b - initial) with V = `covariance`; chi-squared on p degrees of freedom."""
     score: float
     """Score test at `initial`, from the naive information; the log-rank test if p = 1 and no times are tied."""
+    likelihood_ratio: float | None
+    """Twice the gain of `log_likelihood` over the null; None with weights or clusters, which leave it without a law."""
     robust_score: float | None
     """Score test at `initial`, from the score residuals; None unless `robust`."""
     n: int
     n_events: int
     """Rows with an event, not their weights."""
-    ties: Ties
+    ties: AnyTies
     robust: bool
     iterations: int
     """Newton steps taken."""
@@ -58,6 +56,10 @@ class CoxFit:
     influence: Floats | None
     """(n, p) what each row, with its weight, moves the coefficients by (dfbeta); None unless `robust`. Row i is
     w_i U_i I^-1 with U_i the derivative of the score by the weight of row i."""
+    strata: np.ndarray | None
+    """(k,) the labels of the strata, in the order of the codes of `design.event_stratum`; None without strata."""
+    design: CoxDesign | None
+    """The sorted rows, for what is computed from the fit; None without events."""
 
 
 def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that leaves it out
@@ -65,22 +67,26 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
     event: ArrayLike,
     x: ArrayLike,
     *,
-    ties: Ties = "efron",
+    ties: AnyTies = "efron",
     entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     stratum: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     robust: bool | None = None,
     initial: ArrayLike | None = None,
     max_steps: int = MAX_STEPS,
 ) -> CoxFit:
-    """Fit Cox's model by maximum partial likelihood, with Efron's or Breslow's ties.
+    """Fit Cox's model by maximum partial likelihood, with Efron's, Breslow's or exact ties.
 
     `time` and `event` are (n,), `x` is (n, p); `entry` makes (start, stop] rows, open on the left; `stratum` and
-    `cluster` are (n,) labels. A tied death takes the mean weight of its tied set (Therneau), so that under Efron
+    `cluster` are (n,) labels; `offset` (n,) is added to the linear predictor. Exact ties take neither weights nor a
+    robust variance; A tied death takes the mean weight of its tied set (Therneau), so that under Efron
     an integer weight is not a repeated row. `robust` asks for the Lin-Wei variance with the weights taken as
     fixed, summed within clusters, without a factor for small samples; it is the default with weights or
-    clusters. `initial` is where the fit starts and what its three tests test, zero by default.
+    clusters. `initial` is where the fit starts and what its three tests test, zero by default. After `max_steps`
+    Newton steps the fit ends as it is: with 0 and 1 the tests and likelihoods are those of the start and of the
+    first step.
 
     The record carries a verdict and this function does not raise on it: see `raise_unless_converged`.
 
@@ -90,46 +96,108 @@ def cox(  # noqa: PLR0913 - the terms of a Cox model, each with the default that
 
     Source: Cox (1972), JRSS B 34:187; Efron (1977), JASA 72:557; Lin and Wei (1989), JASA 84:1074.
     """
+    if ties == "exact":
+        return _exact(time, event, x, entry, stratum, offset, initial, max_steps, (weights, cluster, robust))
+    check_ties(ties, (*get_args(Ties), "exact"))
     sets = risk_set(time, event, entry)
     x = as_covariates(x, sets.n)
-    p = x.shape[1]
-    check_ties(ties)
-    codes = None if stratum is None else group_codes("stratum", stratum, sets.n)
+    strata, codes = (None, None) if stratum is None else _strata(stratum, sets.n)
     robust = (weights is not None or cluster is not None) if robust is None else robust
     w = as_weights("weights", weights, sets.n)
-    start = np.zeros(p) if initial is None else as_vector("initial", initial, p)
+    shift = None if offset is None else as_vector("offset", offset, sets.n)
+    start = np.zeros(x.shape[1]) if initial is None else as_vector("initial", initial, x.shape[1])
     clusters = None if cluster is None else group_codes("cluster", cluster, sets.n)
     if not sets.event.any():
-        return _without_fit(sets.n, p, ties, robust)
-    design = arrange(sets, x, w, codes, ties)
+        return _without_fit(sets.n, x.shape[1], ties, robust, strata)
+    design = arrange(sets, x, w, codes, ties, shift)
     ascent = maximise(design, start * design.scale, max_steps)
-    naive = _naive_covariance(design, ascent)
-    covariance, robust_score, influence = naive, None, None
-    if robust:
-        influence = _influence(design, ascent.coefficients, naive, sets.n)
-        covariance = sandwich(influence, clusters)
-        robust_score = _robust_score(design, start * design.scale, clusters)
+    fit = naive_fit(ascent, design.scale, start, ties, sets, strata=strata, design=design)
+    if weights is not None or cluster is not None:
+        fit = replace(fit, likelihood_ratio=None)
+    return _robust_fit(fit, design, ascent, start, clusters) if robust else fit
+
+
+def naive_fit(
+    ascent: Ascent,
+    scale: Floats,
+    start: Floats,
+    ties: AnyTies,
+    sets: RiskSet,
+    *,
+    strata: np.ndarray | None,
+    design: CoxDesign | None,
+) -> CoxFit:
+    """Return the record of an ascent from (p,) `start`, made with covariates that were divided by (p,) `scale`."""
+    naive = _naive_covariance(ascent, scale)
     known = ascent.verdict is not Verdict.COLLINEAR
-    coefficients = ascent.coefficients / design.scale if known else np.full(p, np.nan)
+    coefficients = ascent.coefficients / scale if known else np.full(scale.size, np.nan)
+    null, last = ascent.first.log_likelihood, ascent.last.log_likelihood if known else np.nan
     return CoxFit(
         coefficients=coefficients,
-        std_error=np.sqrt(np.diag(covariance)),
-        covariance=covariance,
+        std_error=np.sqrt(np.diag(naive)),
+        covariance=naive,
         naive_covariance=naive,
-        log_likelihood_null=ascent.first.log_likelihood,
-        log_likelihood=ascent.last.log_likelihood if known else np.nan,
-        wald=quadratic_form(covariance, coefficients - start),
+        log_likelihood_null=null,
+        log_likelihood=last,
+        wald=quadratic_form(naive, coefficients - start),
         score=_score_test(ascent),
-        robust_score=robust_score,
+        likelihood_ratio=2 * (last - null),
+        robust_score=None,
         n=sets.n,
         n_events=int(sets.event.sum()),
         ties=ties,
-        robust=robust,
+        robust=False,
         iterations=ascent.steps,
         verdict=ascent.verdict,
         at_fault=ascent.at_fault,
+        influence=None,
+        strata=strata,
+        design=design,
+    )
+
+
+def _robust_fit(fit: CoxFit, design: CoxDesign, ascent: Ascent, start: Floats, clusters: Counts | None) -> CoxFit:
+    influence = _influence(design, ascent.coefficients, fit.naive_covariance, fit.n)
+    covariance = sandwich(influence, clusters)
+    return replace(
+        fit,
+        std_error=np.sqrt(np.diag(covariance)),
+        covariance=covariance,
+        wald=quadratic_form(covariance, fit.coefficients - start),
+        robust_score=_robust_score(design, start * design.scale, clusters),
+        robust=True,
         influence=influence,
     )
+
+
+def _strata(stratum: ArrayLike, n: int) -> tuple[np.ndarray, Counts]:
+    """Return the labels of the strata and the code of each row's stratum among them."""
+    codes, labels = group_codes("stratum", stratum, n), np.asarray(stratum)
+    strata = np.empty(int(codes.max()) + 1, dtype=labels.dtype)
+    strata[codes] = labels
+    return strata, codes
+
+
+def _exact(  # noqa: PLR0913 - the arguments of `cox`, passed on
+    time: ArrayLike,
+    event: ArrayLike,
+    x: ArrayLike,
+    entry: ArrayLike | None,
+    stratum: ArrayLike | None,
+    offset: ArrayLike | None,
+    initial: ArrayLike | None,
+    max_steps: int,
+    refused: tuple[ArrayLike | None, ArrayLike | None, bool | None],
+) -> CoxFit:
+    from counterpoise.kernels.cox_exact import fit_exact
+
+    weights, cluster, robust = refused
+    if weights is not None or cluster is not None or robust:
+        raise InputError(
+            "`ties` must be 'efron' or 'breslow' with weights, clusters or a robust variance, which the exact "
+            "likelihood does not have; it is 'exact'."
+        )
+    return fit_exact(time, event, x, entry=entry, stratum=stratum, offset=offset, initial=initial, max_steps=max_steps)
 
 
 def as_covariates(x: ArrayLike, n: int) -> Floats:
@@ -140,10 +208,11 @@ def as_covariates(x: ArrayLike, n: int) -> Floats:
     return matrix
 
 
-def check_ties(ties: str) -> None:
-    """Raise unless `ties` is the name of a treatment of tied event times."""
-    if ties not in get_args(Ties):
-        raise InputError(f"`ties` must be 'efron' or 'breslow'; it is {ties!r}.")
+def check_ties(ties: str, known: tuple[str, ...] = get_args(Ties)) -> None:
+    """Raise unless `ties` is the name of a treatment of tied event times that is `known` where it is asked for."""
+    if ties not in known:
+        names = ", ".join(repr(name) for name in known[:-1])
+        raise InputError(f"`ties` must be {names} or {known[-1]!r}; it is {ties!r}.")
 
 
 def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> Ascent:
@@ -181,16 +250,15 @@ def _score_test(ascent: Ascent) -> float:
     return float(ascent.first.score @ np.linalg.solve(ascent.first.information, ascent.first.score))
 
 
-def _naive_covariance(design: CoxDesign, ascent: Ascent) -> Floats:
-    p = design.scale.size
+def _naive_covariance(ascent: Ascent, scale: Floats) -> Floats:
     if ascent.verdict is not Verdict.COLLINEAR:
         try:
             inverse = np.linalg.inv(ascent.last.information)
             if np.diag(inverse).min() > 0:
-                return inverse / np.outer(design.scale, design.scale)
+                return inverse / np.outer(scale, scale)
         except np.linalg.LinAlgError:
             pass  # the information vanished on the way to infinity: there is no variance
-    return np.full((p, p), np.nan)
+    return np.full((scale.size, scale.size), np.nan)
 
 
 def _influence(design: CoxDesign, beta: Floats, naive: Floats, n: int) -> Floats:
@@ -208,7 +276,7 @@ def _robust_score(design: CoxDesign, start: Floats, clusters: Counts | None) -> 
     return quadratic_form(residuals.T @ residuals, residuals.sum(axis=0))
 
 
-def _without_fit(n: int, p: int, ties: Ties, robust: bool) -> CoxFit:
+def _without_fit(n: int, p: int, ties: Ties, robust: bool, strata: np.ndarray | None) -> CoxFit:
     """Return the record of a model without events, in which every coefficient fits equally well."""
     unknown, square = np.full(p, np.nan), np.full((p, p), np.nan)
     return CoxFit(
@@ -220,6 +288,7 @@ def _without_fit(n: int, p: int, ties: Ties, robust: bool) -> CoxFit:
         log_likelihood=0.0,
         wald=np.nan,
         score=np.nan,
+        likelihood_ratio=np.nan,
         robust_score=np.nan if robust else None,
         n=n,
         n_events=0,
@@ -229,4 +298,6 @@ def _without_fit(n: int, p: int, ties: Ties, robust: bool) -> CoxFit:
         verdict=Verdict.NO_EVENTS,
         at_fault=(),
         influence=np.full((n, p), np.nan) if robust else None,
+        strata=strata,
+        design=None,
     )
