@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import counterpoise as cp
-from counterpoise import api
+from counterpoise.api.columns import table as as_table
 from counterpoise.errors import FitError, InputError
 from counterpoise.kernels import cox as cox_kernel, product_limit
 
@@ -157,7 +157,7 @@ def test_an_array_has_columns_by_number() -> None:
 
 @pytest.mark.parametrize("route", ["pandas", "polars", "pyarrow in chunks", "list"])
 def test_one_column_is_a_matrix_of_one(route: str) -> None:
-    np.testing.assert_array_equal(api.matrix(COLUMNS[route](AGE)), AGE[:, None])
+    np.testing.assert_array_equal(as_table("x", COLUMNS[route](AGE)), AGE[:, None])
 
 
 def test_a_fit_that_fails_names_the_columns_of_the_dataframe() -> None:

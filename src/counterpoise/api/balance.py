@@ -1,0 +1,106 @@
+"""The balance of treatment groups, for arrays and for the columns of any dataframe."""
+
+from collections.abc import Sequence
+
+import narwhals as nw
+
+from counterpoise import balance as stage
+from counterpoise.api.columns import Column, labels, numbers, table
+from counterpoise.balance import Balance, Estimand, Matching, PropensityScore, Weighting
+from counterpoise.balance.match import CaliperSd
+from counterpoise.kernels.nearest import Order
+
+
+def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
+    """Estimate the probability of `treatment` (0 or 1) by logistic regression on the columns of `x`.
+
+    Raises `FitError` where the covariates separate the arms or say the same thing twice. More is said in
+    `counterpoise.balance.propensity`.
+
+    >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
+    >>> score.probability.round(2).tolist()
+    [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    """
+    return stage.propensity(numbers("treatment", treatment), table("x", x), terms=_names(x, terms))
+
+
+def weigh(
+    score: PropensityScore,
+    *,
+    estimand: Estimand = "ATE",
+    stabilised: bool = True,
+    truncate: tuple[float, float] | None = None,
+) -> Weighting:
+    """Turn a score into weights: of everyone (ATE), the treated (ATT), the controls (ATC) or the overlap (ATO).
+
+    `stabilised` multiplies ATE weights by the share of the arm; `truncate` names two quantiles at which weights are
+    cut. More is said in `counterpoise.balance.weigh`.
+
+    >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
+    >>> weigh(score).weights.round(2).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+    return stage.weigh(score, estimand=estimand, stabilised=stabilised, truncate=truncate)
+
+
+def match(
+    score: PropensityScore,
+    *,
+    caliper: float | None = 0.2,
+    caliper_sd: CaliperSd = "pooled",
+    order: Order = "descending",
+    identifiers: Column | None = None,
+    seed: int = 0,
+) -> Matching:
+    """Match treated patients to controls 1:1 on the logit of the score, nearest first, nobody used twice.
+
+    `caliper` is in standard deviations of the logit, `caliper_sd` says which. More is said in
+    `counterpoise.balance.match`.
+
+    With `identifiers`, ties are broken by a hash of them under the seed, so that the order of the rows plays no part.
+
+    >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
+    >>> match(score, caliper=None).n_pairs
+    3
+    """
+    rank = (
+        None
+        if identifiers is None
+        else stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
+    )
+    return stage.match(score, caliper=caliper, caliper_sd=caliper_sd, order=order, tie_rank=rank, seed=seed)
+
+
+def check_balance(
+    treatment: Column,
+    x: Column,
+    *,
+    names: Sequence[str] | None = None,
+    weights: Column | None = None,
+    pairs: Matching | None = None,
+) -> Balance:
+    """Compare the covariates of the arms by standardised differences, before and after `weights` or `pairs`.
+
+    More is said in `counterpoise.balance.check_balance`.
+
+    >>> found = check_balance([0, 0, 1, 1], [[1.0], [2.0], [1.0], [2.0]])
+    >>> found.unadjusted.smd.tolist()
+    [0.0]
+    """
+    columns = table("x", x)
+    names = _names(x, names) or [f"x{k + 1}" for k in range(columns.shape[1])]
+    return stage.check_balance(
+        columns,
+        numbers("treatment", treatment),
+        names,
+        weights=None if weights is None else numbers("weights", weights),
+        pairs=pairs,
+    )
+
+
+def _names(x: Column, given: Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names given, or else those of the columns of a dataframe."""
+    frame = nw.from_native(x, pass_through=True)
+    if given is None and isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        return tuple(frame.collect_schema().names())
+    return given
