@@ -6,18 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import (
-    Bools,
-    Counts,
-    Floats,
-    as_binary,
-    as_levels,
-    as_vector,
-    as_weights,
-    require,
-)
+from counterpoise.kernels.arrays import Floats, as_binary, as_vector, as_weights, require
+from counterpoise.kernels.curve_rows import curve_rows, influence_variance
 from counterpoise.kernels.intervals import IntervalType, check_interval, limits
-from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet, risk_set, sum_at_risk, sum_by, sum_by_time
+from counterpoise.kernels.risk_set import TIE_TOLERANCE, risk_set, sum_at_risk, sum_by_time
 
 LEVEL_TOLERANCE = 1.5e-8  # the square root of the machine's precision, as in R's quantile.survfit
 
@@ -46,6 +38,10 @@ class SurvivalCurve:
     """Sum of the weights of the events."""
     interval: str
     confidence: float
+    robust: bool = False
+    """Whether the variance is that of influence values, not Greenwood's."""
+    start_time: float = 0.0
+    """Survival is conditional on no event before it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +55,10 @@ class SurvivalAt:
     upper: Floats
     at_risk: Floats
     """At risk just before the time: at its own time a row still counts."""
+    events: Floats
+    """Sum of weights of the events after the next smaller of the k times, up to and with this one."""
+    censored: Floats
+    """The same of the censorings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +71,33 @@ class Quantile:
     upper: float
 
 
-def kaplan_meier(
+def kaplan_meier(  # noqa: PLR0913 - the data of a curve and the choices of its variance
     time: ArrayLike,
     event: ArrayLike,
     *,
     entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
+    robust: bool | None = None,
     interval: IntervalType = "log",
     confidence: float = 0.95,
+    start_time: float = 0.0,
 ) -> SurvivalCurve:
     """Estimate survival from (n,) rows that are right-censored and, with `entry`, left-truncated.
 
     At a tie, events precede censorings. A row counts from after its `entry` to its `time`, both in one unit.
     Without weights the variance is Greenwood's. With `weights`, positive case or propensity weights, or with
     `cluster`, a label a row, it is the sum of squared influence values (infinitesimal jackknife), summed
-    within clusters first; weights are taken as known. Greenwood on weighted counts would be far too small.
+    within clusters first; weights are taken as known. `robust` chooses by name: True gives influence values to rows
+    without weights, False gives Greenwood's formula on sums of weights, which is right only where a weight counts
+    equal rows, and far too small for propensity weights.
     `interval` names the scale of the limits: R's default is "log", Stata's "log-log", SPSS users' "plain".
     While S(t) = 1 the limits are 1 and 1 on every scale; at S(t) = 0 they are NaN.
+    With `start_time` the curve is that of those who have not left before it: rows whose time is earlier are left
+    out, and S is 1 up to there. A row that ends at `start_time` itself still counts, as in R.
 
-    Raises `InputError` where a value is missing, a time is negative, or an entry is not before its time.
+    Raises `InputError` where a value is missing, a time is negative, an entry is not before its time, or `cluster`
+    stands beside `robust=False`.
 
     >>> curve = kaplan_meier(time=[1, 2, 2, 3], event=[1, 1, 0, 1])
     >>> curve.survival
@@ -102,27 +109,21 @@ def kaplan_meier(
     Survival Data, section 2.1, and the vignette "Methods" of R's survival for influence values.
     """
     check_interval(interval, confidence)
-    sets = risk_set(time, event, entry)
-    robust = weights is not None or cluster is not None
-    row_weights = as_weights("weights", weights, sets.n)
-    at_risk = sum_at_risk(sets, row_weights)
-    events = sum_by_time(sets, row_weights * sets.event)
-    censored = sum_by_time(sets, row_weights * ~sets.event)
-    all_die = _all_die(sets) if robust else at_risk == events
-    survival = np.asarray(np.cumprod(np.where(all_die, 0.0, 1 - events / at_risk)), dtype=float)
-    surviving = np.where(all_die, np.nan, at_risk - events)
-    if robust:
-        labels = np.arange(sets.n) if cluster is None else as_levels("cluster", cluster, sets.n)[1]
-        relative = np.sqrt(_influence_variance(sets, row_weights, labels, events / at_risk, surviving))
+    rows = curve_rows(time, event, entry=entry, weights=weights, cluster=cluster, robust=robust, start_time=start_time)
+    at_risk, events = rows.at_risk, rows.events
+    survival = np.asarray(np.cumprod(np.where(rows.all_die, 0.0, 1 - events / at_risk)), dtype=float)
+    surviving = np.where(rows.all_die, np.nan, at_risk - events)
+    if rows.robust:
+        increment, jump = np.nan_to_num(events / at_risk / surviving), np.nan_to_num(1 / surviving)
+        relative = np.sqrt(influence_variance(rows, increment, jump))
         std_error = np.where(survival == 0, 0.0, survival * relative)
     else:
         relative = np.sqrt(np.asarray(np.cumsum(events / (at_risk * surviving)), dtype=float))
         std_error = survival * relative
     lower, upper = limits(survival, relative, interval, confidence)
-    n_events = float(events.sum())
     return SurvivalCurve(
-        sets.time, at_risk, events, censored, survival, std_error, lower, upper,
-        sets.n, n_events, interval, confidence,
+        rows.time, at_risk, events, rows.censored, survival, std_error, lower, upper,
+        rows.n, float(events.sum()), interval, confidence, rows.robust, start_time,
     )  # fmt: skip
 
 
@@ -142,29 +143,41 @@ def reverse_kaplan_meier(
     return kaplan_meier(time, ~as_binary("event", event), interval=interval, confidence=confidence)
 
 
-def survival_at(curve: SurvivalCurve, times: ArrayLike) -> SurvivalAt:
+def survival_at(curve: SurvivalCurve, times: ArrayLike, *, extend: bool = False) -> SurvivalAt:
     """Read a curve at chosen times, (k,) and in its unit: the step function's value, and the number at risk.
 
     A time within 1e-9 (relative) of a step counts as that step's time. Before the first time S = 1 without
-    error; after the last the curve is unknown (NaN), unless it has reached zero.
+    error; after the last the curve is unknown (NaN), unless it has reached zero. With `extend` its last values are
+    carried on, as R's summary with extend=TRUE does, though nothing is known of that time. `events` and `censored`
+    are sums since the next smaller of the times asked for, whatever the order in which they are asked.
 
     >>> read = survival_at(kaplan_meier(time=[1, 2, 2, 3], event=[1, 1, 0, 0]), times=[0, 2, 2.5, 4])
     >>> read.survival, read.at_risk
     (array([1. , 0.5, 0.5, nan]), array([4., 3., 1., 0.]))
+    >>> read.events, read.censored
+    (array([0., 2., 0., 0.]), array([0., 1., 0., 1.]))
+
+    Source: as for `kaplan_meier`.
     """
     times = as_vector("times", times)
     require(times >= 0, "`times` must be finite and non-negative")
     tolerance = TIE_TOLERANCE * float(curve.time[-1])
     step = np.searchsorted(curve.time, times + tolerance, side="right")
-    beyond = (times > curve.time[-1] + tolerance) & (curve.survival[-1] > 0)
+    unknown = (times > curve.time[-1] + tolerance) & (curve.survival[-1] > 0) & (not extend)
+    order = np.argsort(times, kind="stable")
 
     def read(values: Floats, start: float) -> Floats:
-        return np.where(beyond, np.nan, np.concatenate(([start], values))[step])
+        return np.where(unknown, np.nan, np.concatenate(([start], values))[step])
+
+    def since(values: Floats) -> Floats:
+        sums = np.empty(times.size)
+        sums[order] = np.diff(np.concatenate(([0.0], np.cumsum(values)))[step[order]], prepend=0.0)
+        return sums
 
     at_risk = np.append(curve.at_risk, 0.0)[np.searchsorted(curve.time, times - tolerance)]
     return SurvivalAt(
         times, read(curve.survival, 1.0), read(curve.std_error, 0.0),
-        read(curve.lower, 1.0), read(curve.upper, 1.0), at_risk,
+        read(curve.lower, 1.0), read(curve.upper, 1.0), at_risk, since(curve.events), since(curve.censored),
     )  # fmt: skip
 
 
@@ -183,7 +196,8 @@ def survival_influence(time: ArrayLike, event: ArrayLike, at: float, *, weights:
     row_weights = as_weights("weights", weights, sets.n)
     seen = sets.time <= at + TIE_TOLERANCE * float(sets.time[-1])
     at_risk, events = sum_at_risk(sets, row_weights), sum_by_time(sets, row_weights * sets.event)
-    if bool(np.any(_all_die(sets) & seen)) or not bool(np.any(seen)):
+    all_die = sum_at_risk(sets) == sum_by_time(sets, sets.event.astype(float))
+    if bool(np.any(all_die & seen)) or not bool(np.any(seen)):
         return np.zeros(sets.n)
     surviving = np.where(seen, at_risk - events, np.inf)
     cumulative = np.cumsum(events / at_risk / surviving)
@@ -211,49 +225,16 @@ def quantile(curve: SurvivalCurve, probability: float = 0.5) -> Quantile:
     return Quantile(probability, value, lower, upper)
 
 
-def _all_die(sets: RiskSet) -> Bools:
-    # Counts of rows are exact where sums of weights are not, so that the curve reaches zero and not 1e-17.
-    return sum_at_risk(sets) == sum_by_time(sets, sets.event.astype(float))
+def quantiles(curve: SurvivalCurve, probabilities: ArrayLike) -> tuple[Quantile, ...]:
+    """Return `quantile` of each of the (k,) probabilities, in their order.
 
+    >>> found = quantiles(kaplan_meier(time=[1, 2, 3, 4], event=[1, 1, 1, 1]), [0.25, 0.5, 0.75])
+    >>> [one.value for one in found]
+    [1.5, 2.5, 3.5]
 
-def _influence_variance(sets: RiskSet, weights: Floats, cluster: Counts, hazard: Floats, surviving: Floats) -> Floats:
-    """Return the (m,) variance of log S(t) as the sum over clusters of squared influence sums.
-
-    A row's influence on -log S(t_j) is w (C_entry - C_j) while it is at risk and w (e / s_i + C_entry - C_i)
-    once it has left, where C sums hazard / surviving and s_i is `surviving` at its time. A cluster's sum is
-    thus a - b C_j, whose a and b change only when one of its rows enters or leaves: no (n, m) matrix is needed.
+    Source: as for `quantile`.
     """
-    cumulative = np.cumsum(np.nan_to_num(hazard / surviving))
-    before = np.concatenate(([0.0], cumulative))
-    entered = np.zeros(sets.n, dtype=np.intp) if sets.first is None else sets.first
-    leaving = np.where(sets.event, np.nan_to_num(1 / surviving[sets.group]), 0.0) - cumulative[sets.group]
-    change_a = (np.stack([before[entered], leaving], axis=1) * weights[:, None]).ravel()
-    change_b = np.stack([weights, -weights], axis=1).ravel()
-    when = np.stack([entered, sets.group], axis=1).ravel()
-    who = np.repeat(cluster, 2)
-    if not np.array_equal(cluster, np.arange(sets.n)):
-        order = np.lexsort((when, who))
-        change_a, change_b, when, who = change_a[order], change_b[order], when[order], who[order]
-    a, b = _sums_within(change_a, who), _sums_within(change_b, who)
-    old_a, old_b = a - change_a, b - change_b
-
-    def total(increments: Floats) -> Floats:
-        return np.cumsum(sum_by(when, increments, sets.time.size))
-
-    return np.maximum(
-        total(change_a * (a + old_a))
-        - 2 * cumulative * total(a * b - old_a * old_b)
-        + cumulative**2 * total(change_b * (b + old_b)),
-        0.0,
-    )
-
-
-def _sums_within(values: Floats, labels: Counts) -> Floats:
-    """Return running sums that start again at every new label; equal labels stand together."""
-    sums = np.cumsum(values)
-    starts = np.flatnonzero(np.concatenate(([True], labels[1:] != labels[:-1])))
-    offsets = np.concatenate(([0.0], sums[starts[1:] - 1]))
-    return sums - np.repeat(offsets, np.diff(np.append(starts, labels.size)))
+    return tuple(quantile(curve, float(probability)) for probability in as_vector("probabilities", probabilities))
 
 
 def _first_time_below(time: Floats, values: Floats, level: float) -> float:

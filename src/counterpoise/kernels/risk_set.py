@@ -53,22 +53,36 @@ def risk_set(time: ArrayLike, event: ArrayLike, entry: ArrayLike | None = None) 
 
     Source: Therneau, T. M. (2023), survival vignette "Roundoff error and tied times".
     """
-    time = as_vector("time", time)
-    if time.size == 0:
-        raise InputError("`time` must hold at least one row; it has none.")
-    require(time >= 0, "`time` must be finite and non-negative")
-    event = as_binary("event", event, time.size)
+    time, event = _checked(time, event)
     order = np.argsort(time)
     ordered = time[order]
-    tolerance = TIE_TOLERANCE * float(ordered[-1])
-    begins = np.concatenate(([True], np.diff(ordered) > tolerance))
+    begins = _begins(ordered)
     start = np.flatnonzero(begins)
     group = np.empty(time.size, dtype=np.intp)
     group[order] = np.cumsum(begins) - 1
     distinct = ordered[start]
-    first = None if entry is None else _first_at_risk(entry, distinct, group, tolerance)
+    first = None if entry is None else _first_at_risk(entry, distinct, group, float(ordered[-1]))
     event_groups = np.flatnonzero(np.bincount(group[event], minlength=distinct.size))
     return RiskSet(order, start, group, first, distinct, event, event_groups)
+
+
+def event_table(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Return the (m,) distinct times, numbers at risk and numbers of events of (n,) rows that all count alike.
+
+    The same as `risk_set` and its sums give, without saying which row is where, and several times as fast.
+
+    >>> event_table(time=[3.0, 1.0, 0.1 + 0.2, 0.3], event=[1, 0, 1, 1])
+    (array([0.3, 1. , 3. ]), array([4., 2., 1.]), array([2., 0., 1.]))
+    """
+    time, event = _checked(time, event)
+    # A number that is not negative has a sign bit of zero and the order of its bits: shifted by one place they leave
+    # room for the event, and numbers are sorted much faster than places.
+    key = np.sort(((time + 0.0).view(np.uint64) << np.uint64(1)) | event.astype(np.uint64))
+    ordered = (key >> np.uint64(1)).view(np.float64)
+    start = np.flatnonzero(_begins(ordered))
+    happened = (key & np.uint64(1)).astype(np.int64)
+    events = happened if start.size == time.size else np.add.reduceat(happened, start)
+    return ordered[start], (time.size - start).astype(float), events.astype(float)
 
 
 def split_by_stratum(sets: RiskSet, stratum: Counts) -> tuple[RiskSet, Counts]:
@@ -149,13 +163,29 @@ def sum_by(index: Counts, values: Floats, size: int) -> Floats:
     return sums.reshape(*values.shape[:-1], size)
 
 
+def _checked(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:
+    time = as_vector("time", time)
+    if time.size == 0:
+        raise InputError("`time` must hold at least one row; it has none.")
+    require(time >= 0, "`time` must be finite and non-negative")
+    return time, as_binary("event", event, time.size)
+
+
+def _begins(ordered: Floats) -> Bools:
+    """Return whether each of the ascending times is the first of a set of ties."""
+    begins = np.empty(ordered.size, dtype=bool)
+    begins[0] = True
+    np.greater(np.diff(ordered), TIE_TOLERANCE * float(ordered[-1]), out=begins[1:])
+    return begins
+
+
 def _sum_row(index: Counts, values: Floats, size: int) -> Floats:
     return np.bincount(index, weights=values, minlength=size).astype(float, copy=False)
 
 
-def _first_at_risk(entry: ArrayLike, distinct: Floats, group: Counts, tolerance: float) -> Counts:
+def _first_at_risk(entry: ArrayLike, distinct: Floats, group: Counts, last: float) -> Counts:
     entry = as_vector("entry", entry, group.size)
     require(entry >= 0, "`entry` must be finite and non-negative")
-    first = np.searchsorted(distinct, entry + tolerance, side="right")
+    first = np.searchsorted(distinct, entry + TIE_TOLERANCE * last, side="right")
     require(first <= group, "`entry` must be before `time`")
     return first
