@@ -1,7 +1,7 @@
 """Restricted mean survival time: the area under a Kaplan-Meier curve up to a horizon, and its contrasts.
 
 Notation, at the distinct times t_j: r_j at risk and e_j events (sums of weights), s_j = r_j - e_j, and A_j the area
-under the curve from t_j to the horizon. What a row adds to the area is then a sum over the times at which it is at risk.
+under the curve from t_j to the horizon.
 """
 
 from dataclasses import dataclass
