@@ -117,13 +117,11 @@ def fine_gray(  # noqa: PLR0913 - the terms of a Fine-Gray model, each with the 
     """
     if entry is not None:
         raise UnsupportedError("Late entry (`entry`) with `fine_gray` is not tested; use cause-specific hazards.")
-    _check_choices(variance, censoring)
+    check_choices(variance, censoring)
     rows = cause_rows(time, cause, weights=weights, cluster=cluster)
     of, x = as_cause("of", of), as_covariates(x, rows.sets.n)
     n = rows.sets.n
-    group = (
-        np.zeros(n, dtype=np.intp) if censoring_group is None else group_codes("censoring_group", censoring_group, n)
-    )
+    group = censoring_codes(censoring_group, n)
     start = np.zeros(x.shape[1]) if initial is None else as_vector("initial", initial, x.shape[1])
     if not (rows.cause == of).any():
         return _without_fit(rows, of, x, variance, censoring)
@@ -170,7 +168,15 @@ def score_contributions(design: FineGrayDesign, beta: Floats, variance: str) -> 
     return contributions * design.scale
 
 
-def _check_choices(variance: str, censoring: str) -> None:
+def censoring_codes(censoring_group: ArrayLike | None, n: int) -> Counts:
+    """Return (n,) codes of the groups that have a censoring curve of their own; zeros if there is one for all."""
+    if censoring_group is None:
+        return np.zeros(n, dtype=np.intp)
+    return group_codes("censoring_group", censoring_group, n)
+
+
+def check_choices(variance: str, censoring: str) -> None:
+    """Raise `InputError` unless both are names of a variance and of a convention for the censoring curve."""
     for name, value, kinds in (("variance", variance, FineGrayVariance), ("censoring", censoring, Convention)):
         if value not in get_args(kinds):
             names = ", ".join(repr(kind) for kind in get_args(kinds))
