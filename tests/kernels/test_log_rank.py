@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from counterpoise.errors import InputError, UnsupportedError
+from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.log_rank import LogRankTest, log_rank
 from tests.by_hand import survival as by_hand
@@ -194,8 +194,3 @@ def test_what_is_not_accepted(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         log_rank(**arguments)
     assert str(caught.value).startswith(message)
-
-
-def test_weights_under_late_entry_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="not tested"):
-        log_rank([1, 2], [1, 1], [0, 1], entry=[0, 0], rho=1)

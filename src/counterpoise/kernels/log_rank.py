@@ -6,19 +6,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
-from counterpoise.errors import InputError, UnsupportedError
-from counterpoise.kernels.arrays import Counts, Floats, as_levels
-from counterpoise.kernels.risk_set import RiskSet, risk_set, split_by_stratum, sum_at_risk, sum_by_time
+from counterpoise.kernels.arrays import Counts, Floats
+from counterpoise.kernels.events_by_group import EventsByGroup, count
+from counterpoise.kernels.log_rank_weights import Weighting, as_scheme, time_weights
+
+RANK_TOLERANCE = 1e-10
+ROUNDING = 1e-20  # a variance this small beside the weights it is made of is the rounding of zero
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogRankTest:
     """Test that k groups have one hazard at all times; the groups are in the order of `levels`.
 
-    `observed` and `expected` are numbers of events with rho = 0, else their sums weighted by S(t-)^rho.
+    `observed` and `expected` are numbers of events for the log-rank test, else their sums weighted as the test
+    weights the event times.
     """
 
     statistic: float
+    """Chi-squared."""
     degrees_of_freedom: int
     p_value: float
     levels: np.ndarray
@@ -31,6 +36,11 @@ class LogRankTest:
     """(k,) events expected if the hazards were equal."""
     variance: Floats
     """(k, k) hypergeometric covariance of `observed - expected`."""
+    weighting: Weighting
+    rho: float
+    """Exponent of S in Fleming-Harrington weights; 0 for all others."""
+    gamma: float
+    """Exponent of 1 - S in Fleming-Harrington weights; 0 for all others."""
 
 
 def log_rank(
@@ -40,77 +50,98 @@ def log_rank(
     *,
     entry: ArrayLike | None = None,
     stratum: ArrayLike | None = None,
+    weighting: Weighting = "log-rank",
     rho: float = 0.0,
+    gamma: float = 0.0,
 ) -> LogRankTest:
     """Test that the groups of (n,) `group` have one hazard, by observed and expected events at each event time.
 
-    `rho` weights an event time by S(t-)^rho, S the Kaplan-Meier curve of all groups together, within the stratum:
-    0 is Mantel and Cox's log-rank test, 1 is the Peto-Peto test as R has it. With `stratum` expectations are
-    formed within strata and added up. Ties have the exact hypergeometric variance, so that with rho = 0 the
-    statistic is the score test of the exact Cox model. Statistic and p-value are NaN, with 0 degrees of
-    freedom, where nothing can be compared: no event, or never two groups at risk together.
+    `weighting` says how much an event time counts, with n at risk in all groups together and S their Kaplan-Meier
+    curve: "log-rank" 1 (Mantel and Cox), "gehan" n (SPSS calls this test Breslow's, Stata Wilcoxon's),
+    "tarone-ware" the square root of n, "peto-peto" S(t-), which is `rho=1` of R's survdiff, "fleming-harrington"
+    S(t-)^rho (1 - S(t-))^gamma. `rho` or `gamma` alone ask for the last. Programs differ in what they call
+    Peto's test: "peto-peto-plus-one" weights by S~(t), the product of 1 - d / (n + 1), and "andersen" by
+    S~(t) n / (n + 1), often called the modified Peto-Peto test.
 
-    Raises `InputError` with fewer than two groups, `UnsupportedError` for rho other than 0 under late entry.
+    With `stratum` expectations are formed and S estimated within strata, then added up. Rows with `entry` are at
+    risk after it (left truncation); where all at risk die before others enter, S is 0 from then on. Ties have the
+    exact hypergeometric variance, so that the unweighted statistic is the score test of the exact Cox model. For
+    case weights see `weighted_log_rank.robust_log_rank`.
+
+    Statistic and p-value are NaN, with 0 degrees of freedom, where nothing can be compared: no event, or never two
+    groups at risk together at an event that not all have.
+
+    Raises `InputError` with fewer than two groups, for `rho` or `gamma` that is negative or beside another
+    weighting.
 
     >>> test = log_rank(time=[1, 2, 3, 4], event=[1, 1, 1, 1], group=[0, 0, 1, 1])
     >>> round(test.statistic, 4), test.observed, test.expected.round(4)
     (2.8824, array([2., 2.]), array([0.8333, 3.1667]))
 
-    Source: Mantel (1966), Cancer Chemotherapy Reports 50:163; Harrington and Fleming (1982), Biometrika 69:553.
+    Source: Mantel (1966), Cancer Chemotherapy Reports 50:163; Tarone and Ware (1977), Biometrika 64:156;
+    Harrington and Fleming (1982), Biometrika 69:553; Klein and Moeschberger (2003), Survival Analysis, section 7.3.
     """
-    if not (np.isfinite(rho) and rho >= 0):
-        raise InputError(f"`rho` must be finite and non-negative; it is {rho}.")
-    if entry is not None and rho != 0:
-        raise UnsupportedError(f"Late entry (`entry`) with `rho` = {rho} is not tested; use `rho` = 0.")
-    sets = risk_set(time, event, entry)
-    levels, codes = as_levels("group", group, sets.n)
-    if levels.size < 2:
-        raise InputError(f"`group` must have at least two levels; it has {levels.size}.")
-    begins = np.zeros(1, dtype=np.intp)
-    if stratum is not None:
-        sets, begins = split_by_stratum(sets, as_levels("stratum", stratum, sets.n)[1])
-    events, at_risk = _by_group(sets, codes, levels.size)
-    weight = _weights(events.sum(axis=0), at_risk.sum(axis=0), begins, rho)
-    observed, expected, variance = _moments(events, at_risk, weight)
-    statistic, degrees_of_freedom = _quadratic_form(observed - expected, variance)
-    p_value = float(chdtrc(degrees_of_freedom, statistic)) if degrees_of_freedom else float("nan")
-    n = np.bincount(codes, minlength=levels.size)
-    return LogRankTest(statistic, degrees_of_freedom, p_value, levels, n, observed, expected, variance)
+    scheme = as_scheme(weighting, rho, gamma)
+    levels, n, table = count(time, event, group, entry, stratum)
+    weight = time_weights(scheme, table)
+    observed, expected = observed_and_expected(table, weight)
+    variance = hypergeometric_covariance(table, weight)
+    statistic, degrees_of_freedom, p_value = chi_squared(observed - expected, variance)
+    return LogRankTest(
+        statistic,
+        degrees_of_freedom,
+        p_value,
+        levels,
+        n,
+        observed,
+        expected,
+        variance,
+        scheme.weighting,
+        scheme.rho,
+        scheme.gamma,
+    )
 
 
-def _by_group(sets: RiskSet, codes: Counts, k: int) -> tuple[Floats, Floats]:
-    """Return events and numbers at risk, (k, m) by group and distinct time."""
-    member = codes == np.arange(k)[:, None]
-    return sum_by_time(sets, (member & sets.event).astype(float)), sum_at_risk(sets, member.astype(float))
+def observed_and_expected(table: EventsByGroup, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the (k,) sums over event times of weighted events, as observed and as expected."""
+    observed = table.group_events @ weight
+    expected = table.group_at_risk @ (weight * table.events / table.at_risk)
+    total = float(weight @ table.events)
+    return np.append(total - observed.sum(), observed), np.append(total - expected.sum(), expected)
 
 
-def _weights(events: Floats, at_risk: Floats, begins: Counts, rho: float) -> Floats:
-    """Return S(t-)^rho, (m,), of the curve of all groups; a stratum's times start at each of `begins`."""
-    if rho == 0:
-        return np.ones_like(events)
-    dies = events == at_risk
-    log_survival = np.cumsum(np.log1p(-np.where(dies, 0.0, events / at_risk)))
-    log_before = np.concatenate(([0.0], log_survival[:-1]))
-    lengths = np.diff(np.append(begins, events.size))
-    return np.exp(rho * (log_before - np.repeat(log_before[begins], lengths)))
-
-
-def _moments(events: Floats, at_risk: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    all_events, all_at_risk = events.sum(axis=0), at_risk.sum(axis=0)
-    used = np.flatnonzero(all_events)
-    events, at_risk, weight = np.take(events, used, axis=1), np.take(at_risk, used, axis=1), weight[used]
-    d, n = all_events[used], all_at_risk[used]
-    share = at_risk / n
+def hypergeometric_covariance(table: EventsByGroup, weight: Floats) -> Floats:
+    """Return the (k, k) covariance of the groups' observed less expected events, given the totals at each time."""
+    n, d = table.at_risk, table.events
     spread = weight**2 * d * (n - d) / np.maximum(n - 1, 1)
-    variance = np.diag(share @ spread) - (share * spread) @ share.T
-    return events @ weight, share @ (weight * d), variance
+    share = table.group_at_risk / n
+    covariance = -(share * spread) @ share.T
+    np.fill_diagonal(covariance, (share * (1 - share)) @ spread)  # exactly 0 where only one group is at risk
+    return with_first_group(covariance)
 
 
-def _quadratic_form(difference: Floats, variance: Floats) -> tuple[float, int]:
-    """Return difference' variance^- difference and the variance's rank, one less than the comparable groups."""
+def with_first_group(covariance: Floats) -> Floats:
+    """Return the (k, k) covariance of k differences that sum to zero from that of all but the first.
+
+    >>> with_first_group(np.array([[2.0]]))
+    array([[ 2., -2.], [-2.,  2.]])
+    """
+    k = covariance.shape[0] + 1
+    contrasts = np.vstack([-np.ones(k - 1), np.eye(k - 1)])
+    return contrasts @ covariance @ contrasts.T
+
+
+def chi_squared(difference: Floats, variance: Floats, scale: float = 0.0) -> tuple[float, int, float]:
+    """Return difference' variance^- difference, the variance's rank and the p-value; NaN, 0, NaN for rank 0.
+
+    The rank is one less than the groups that can be compared. `scale` is the size of the terms that `variance` is
+    made of, beside which rounding is told from a variance.
+    """
     values, vectors = np.linalg.eigh(variance)
-    kept = values > 1e-10 * max(float(values[-1]), 0.0)
-    if not kept.any():
-        return float("nan"), 0
+    kept = values > max(RANK_TOLERANCE * float(values[-1]), ROUNDING * scale)
+    rank = int(kept.sum())
+    if rank == 0:
+        return float("nan"), 0, float("nan")
     projected = vectors[:, kept].T @ difference
-    return float((projected**2 / values[kept]).sum()), int(kept.sum())
+    statistic = float((projected**2 / values[kept]).sum())
+    return statistic, rank, float(chdtrc(rank, statistic))
