@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts, Floats, as_vector, require
+from counterpoise.kernels.causes import as_cause, as_causes
 from counterpoise.kernels.restricted_mean import require_follow_up, steps_to
 from counterpoise.kernels.risk_set import TIE_TOLERANCE, risk_set, sum_at_risk, sum_by_time
 
@@ -74,11 +75,11 @@ def pseudo_observations(
         raise InputError(f"`quantity` must be one of {names}; it is {quantity!r}.")
     if kind not in get_args(PseudoKind):
         raise InputError(f"`kind` must be 'jackknife' or 'infinitesimal'; it is {kind!r}.")
-    codes = as_vector("event", event)
     of_cause: Bools | None = None
     if quantity == "cumulative incidence":
-        of_cause = _of_cause(codes, cause)
-    rows = _rows(time, codes > 0 if of_cause is not None else codes, of_cause)
+        causes = as_causes("event", event)
+        of_cause, event = _of_cause(causes, cause), causes > 0
+    rows = _rows(time, event, of_cause)
     if rows.n < 2:
         raise InputError("`time` must hold at least two rows; it has one.")
     times = as_vector("times", times)
@@ -130,11 +131,11 @@ class _Rows:
         return self.group.size
 
 
-def _of_cause(codes: Floats, cause: int) -> Bools:
-    require((codes >= 0) & (codes == np.floor(codes)), "`event` must hold the causes 0 (censored), 1, 2, ...")
-    if cause not in codes or cause < 1:
-        known = ", ".join(f"{code:.0f}" for code in np.unique(codes[codes > 0])) or "none"
-        raise InputError(f"`cause` must be one of the causes in `event` ({known}); it is {cause!r}.")
+def _of_cause(codes: Counts, cause: int) -> Bools:
+    cause = as_cause("cause", cause)
+    if cause not in codes:
+        known = ", ".join(str(code) for code in np.unique(codes[codes > 0])) or "none"
+        raise InputError(f"`cause` must be one of the causes in `event` ({known}); it is {cause}.")
     return codes == cause
 
 
