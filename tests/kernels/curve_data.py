@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from counterpoise.kernels.arrays import Floats
 from tests.golden import dataset, rotterdam
 
 SMALL = ("aml", "veteran", "ovarian")
@@ -21,7 +20,7 @@ START = {"aml": 12, "lung": 180, "veteran": 50, "ovarian": 300, "rotterdam": 24,
 
 
 @functools.cache
-def rows(name: str) -> dict[str, Floats]:
+def rows(name: str) -> dict[str, Any]:
     """Return time, event, group and the columns made from row numbers."""
     d = rotterdam() if name == "rotterdam" else dataset(name)
     time, event, group = {
