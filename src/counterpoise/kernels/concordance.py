@@ -81,6 +81,10 @@ class _Points:
     """(r + q,) whether the point is an entry."""
     event: Bools
     """(r + q,)"""
+    tied: bool
+    """Whether two rows have one value of the predictor."""
+    alone: bool
+    """Whether there is one stratum, and no late entry."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,46 +281,67 @@ def _arrange(sets: RiskSet, stratum: Counts, x: Floats) -> _Points:
     rank = np.empty(sets.n, dtype=np.intp)
     rank[by_predictor] = np.concatenate(([0], np.cumsum(ordered[1:] > ordered[:-1])))
     levels = int(rank.max()) + 1
-    row, slot = np.arange(sets.n), 3 * sets.group + np.where(sets.event, 1, 2)
+    row, kind = np.arange(sets.n), 2 - sets.event.astype(np.int8)
+    slot = 3 * sets.group + kind
     if sets.first is not None:
         begin = np.full(int(stratum.max()) + 1, sets.time.size)
         np.minimum.at(begin, stratum, sets.group)
         late = np.flatnonzero(sets.first > begin[stratum])
         row, slot = np.concatenate((row, late)), np.concatenate((slot, 3 * sets.first[late]))
+        kind = np.concatenate((kind, np.zeros(late.size, dtype=np.int8)))
     order = np.argsort(slot * levels + (levels - 1 - rank[row]))
-    row, slot = row[order], slot[order]
-    return _Points(row, slot, stratum[row], rank[row], slot % 3 == 0, slot % 3 == 1)
+    row, slot, kind = row[order], slot[order], kind[order]
+    tied, alone = levels < sets.n, row.size == sets.n and not stratum.any()
+    return _Points(row, slot, stratum[row], rank[row], kind == 0, kind == 1, tied, alone)
 
 
 def _partners(points: _Points, present: Floats, failing: Floats, *, whole: bool) -> _Partners:
     """Sum over the partners of each point: `present` of those it may precede, `failing` of those it may outlive."""
-    size = points.row.size
-    pair = _pack(present, failing, whole=whole)
-    levels = int(points.rank.max()) + 1
-    # from the first stratum on, in each from the largest predictor on, tied ones by time
-    order = np.argsort((points.stratum * levels + (levels - 1 - points.rank)) * size + np.arange(size))
-    place = np.empty(size, dtype=np.intp)
-    place[order] = np.arange(size - 1, -1, -1)
-    early = sum_earlier_and_lower(place, pair)
-    by_time, by_rank = _running(pair), _running(pair[order])
-    begin, end = _runs(points.stratum)
+    order, place = _by_predictor(points)
+    early = sum_earlier_and_lower(place, _pack(present, failing, whole=whole))
+    early_present, smaller = _unpack(early, whole=whole)
+    by_time = _running(present)
+    begin, end = (0, place.size) if points.alone else _runs(points.stratum)
     slot_begin, slot_end = _runs(points.slot)
-    _, same_end = _runs(points.slot, points.rank)
-    slot, rank, stratum = points.slot[order], points.rank[order], points.stratum[order]
-    _, last = _runs(stratum)
-    tie_begin, tie_end = _runs(stratum, rank)
-    now_begin, now_end = _runs(stratum, rank, slot)
-    lower, level, before = np.empty_like(pair), np.empty_like(pair), np.empty_like(pair)
-    lower[order] = by_rank[last] - by_rank[tie_end]
-    level[order] = by_rank[tie_end] - by_rank[now_end]
-    before[order] = by_rank[now_begin] - by_rank[tie_begin]
-    # of the deaths of its own time an event may precede none
-    below = _unpack(lower - early - (by_time[slot_end] - by_time[same_end]), whole=whole)[0]
-    beside = _unpack(level, whole=whole)[0]
-    above = _unpack(by_time[end] - by_time[slot_end], whole=whole)[0] - below - beside
-    smaller, equal = _unpack(early, whole=whole)[1], _unpack(before, whole=whole)[1]
-    larger = _unpack(by_time[slot_begin] - by_time[begin], whole=whole)[1] - smaller - equal
+    fails = _running(failing)
+    by_rank = _running(present[order])
+    stratum = points.stratum[order]
+    last = place.size if points.alone else _runs(stratum)[1]
+    lower = np.empty_like(present)
+    beside, equal, same_end = np.zeros_like(present), np.zeros_like(present), np.arange(1, place.size + 1)
+    if not points.tied:
+        lower[order] = by_rank[last] - by_rank[1:]
+    else:
+        rank = points.rank[order]
+        tie_begin, tie_end = _runs(stratum, rank)
+        lower[order] = by_rank[last] - by_rank[tie_end]
+        now_begin, now_end = _runs(stratum, rank, points.slot[order])
+        beside[order] = by_rank[tie_end] - by_rank[now_end]
+        fails_by_rank = _running(failing[order])
+        equal[order] = fails_by_rank[now_begin] - fails_by_rank[tie_begin]
+        _, same_end = _runs(points.slot, points.rank)
+    # of the deaths of its own time, which stand behind it if their predictor is smaller, an event may precede none
+    below = lower - early_present - (by_time[slot_end] - by_time[same_end])
+    above = (by_time[end] - by_time[slot_end]) - below - beside
+    larger = (fails[slot_begin] - fails[begin]) - smaller - equal
     return _Partners(below, above, beside, larger, smaller, equal)
+
+
+def _by_predictor(points: _Points) -> tuple[Counts, Counts]:
+    """Return the points from the first stratum on, in each from the largest predictor on, tied ones by time.
+
+    The second value is the place of each point from the end of that order.
+    """
+    size = points.row.size
+    place = np.empty(size, dtype=np.intp)
+    if not points.tied and points.alone:
+        order = np.empty(size, dtype=np.intp)
+        order[size - 1 - points.rank] = np.arange(size)
+        return order, points.rank
+    levels = int(points.rank.max()) + 1
+    order = np.argsort((points.stratum * levels + (levels - 1 - points.rank)) * size + np.arange(size))
+    place[order] = np.arange(size - 1, -1, -1)
+    return order, place
 
 
 def _pack(first: Floats, second: Floats, *, whole: bool) -> np.ndarray:
@@ -347,8 +372,8 @@ def _runs(*labels: Counts) -> tuple[Counts, Counts]:
     for label in labels:
         new[1:] |= label[1:] != label[:-1]
     begin = np.flatnonzero(new)
-    of = np.cumsum(new) - 1
-    return begin[of], np.append(begin[1:], new.size)[of]
+    end = np.append(begin[1:], new.size)
+    return np.repeat(begin, end - begin), np.repeat(end, end - begin)
 
 
 def _count(
