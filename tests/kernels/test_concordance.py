@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from scipy.stats import kendalltau
 
 from counterpoise.errors import FitError, InputError
 from counterpoise.kernels.arrays import Floats
@@ -237,7 +236,8 @@ def test_without_censoring_it_is_kendalls_tau() -> None:
     g = np.random.default_rng(0)
     t, x = g.permutation(60).astype(float), g.permutation(60).astype(float)
     c = concordance(t, np.ones(60), x, larger="better")
-    np.testing.assert_allclose(2 * c.value - 1, kendalltau(t, x)[0], rtol=1e-12)
+    agreement = np.sign(t[:, None] - t) * np.sign(x[:, None] - x)
+    np.testing.assert_allclose(2 * c.value - 1, agreement.sum() / (60 * 59), rtol=1e-12)
     assert c.concordant + c.discordant == 60 * 59 / 2
 
 

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Bools, Counts, Floats, as_levels, as_vector, as_weights
+from counterpoise.kernels.arrays import Counts, Floats, as_levels, as_vector, as_weights
+from counterpoise.kernels.concordant_pairs import count_pairs
 from counterpoise.kernels.cox import CoxFit
-from counterpoise.kernels.dominance import sum_earlier_and_lower
 from counterpoise.kernels.intervals import check_confidence
 from counterpoise.kernels.risk_set import (
     TIE_TOLERANCE,
@@ -26,8 +26,6 @@ from counterpoise.kernels.verdict import raise_unless_converged
 
 TimeWeight = Literal["n", "S", "S/G", "n/G2", "I"]
 Larger = Literal["worse", "better"]
-
-HALF = 32  # bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,45 +58,6 @@ class Concordance:
     n_events: int
     time_weight: TimeWeight
     confidence: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Points:
-    """The r ends of rows, and where late entry begins q more points, sorted by stratum, time and what happens.
-
-    At one time of one stratum entries come first, then events of descending predictor, then censorings.
-    """
-
-    row: Counts
-    """(r + q,) the row of each point."""
-    slot: Counts
-    """(r + q,) equal for one stratum, time and kind of point; ascending."""
-    stratum: Counts
-    """(r + q,)"""
-    rank: Counts
-    """(r + q,) dense rank of the predictor."""
-    entering: Bools
-    """(r + q,) whether the point is an entry."""
-    event: Bools
-    """(r + q,)"""
-    tied: bool
-    """Whether two rows have one value of the predictor."""
-    alone: bool
-    """Whether there is one stratum, and no late entry."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Partners:
-    """Sums over the partners of each of P points; every array is (P,)."""
-
-    below: Floats
-    """Those who outlive the event of this point with a smaller predictor; means nothing where there is no event."""
-    above: Floats
-    beside: Floats
-    larger: Floats
-    """Those whose event the point outlives, or precedes by its entry, with a larger predictor."""
-    smaller: Floats
-    equal: Floats
 
 
 def concordance(  # noqa: PLR0913 - the terms of a concordance, each with the default that leaves it out
@@ -150,7 +109,7 @@ def concordance(  # noqa: PLR0913 - the terms of a concordance, each with the de
     if until is not None:
         factor = np.where(sets.time > until * (1 + TIE_TOLERANCE), 0.0, factor)
     whole = weights is None and time_weight == "n"
-    counted = _count(sets, codes, k, x if larger == "worse" else -x, w, factor, whole=whole)
+    counted = count_pairs(sets, codes, k, x if larger == "worse" else -x, w, factor, whole=whole)
     n_events = int(sets.event.sum())
     return _record(counted, w, clusters, n_events, time_weight, confidence)
 
@@ -191,7 +150,7 @@ def concordance_of(fit: CoxFit, *, cluster: ArrayLike | None = None, confidence:
     for coefficient, z in zip(fit.coefficients * design.scale, design.z[1:], strict=True):
         eta += coefficient * z  # one column at a time: equal rows get equal predictors, to the last bit
     whole = bool((design.weights == 1).all())
-    counts, *partners = _count(sets, codes, k, eta, design.weights, np.ones(sets.time.size), whole=whole)
+    counts, *partners = count_pairs(sets, codes, k, eta, design.weights, np.ones(sets.time.size), whole=whole)
     w, *sums = (sum_by(design.rows, values, fit.n) for values in (design.weights, *partners))
     return _record((counts, *sums), w, clusters, fit.n_events, "n", confidence)
 
@@ -273,143 +232,3 @@ def _just_before(factors: Floats, stratum: Counts) -> Floats:
     for first, last in zip(begin.tolist(), [*begin[1:].tolist(), factors.size], strict=True):
         result[first + 1 : last] = np.cumprod(factors[first : last - 1])
     return result
-
-
-def _arrange(sets: RiskSet, stratum: Counts, x: Floats) -> _Points:
-    by_predictor = np.argsort(x)
-    ordered = x[by_predictor]
-    rank = np.empty(sets.n, dtype=np.intp)
-    rank[by_predictor] = np.concatenate(([0], np.cumsum(ordered[1:] > ordered[:-1])))
-    levels = int(rank.max()) + 1
-    row, kind = np.arange(sets.n), 2 - sets.event.astype(np.int8)
-    slot = 3 * sets.group + kind
-    if sets.first is not None:
-        begin = np.full(int(stratum.max()) + 1, sets.time.size)
-        np.minimum.at(begin, stratum, sets.group)
-        late = np.flatnonzero(sets.first > begin[stratum])
-        row, slot = np.concatenate((row, late)), np.concatenate((slot, 3 * sets.first[late]))
-        kind = np.concatenate((kind, np.zeros(late.size, dtype=np.int8)))
-    order = np.argsort(slot * levels + (levels - 1 - rank[row]))
-    row, slot, kind = row[order], slot[order], kind[order]
-    tied, alone = levels < sets.n, row.size == sets.n and not stratum.any()
-    return _Points(row, slot, stratum[row], rank[row], kind == 0, kind == 1, tied, alone)
-
-
-def _partners(points: _Points, present: Floats, failing: Floats, *, whole: bool) -> _Partners:
-    """Sum over the partners of each point: `present` of those it may precede, `failing` of those it may outlive."""
-    order, place = _by_predictor(points)
-    early = sum_earlier_and_lower(place, _pack(present, failing, whole=whole))
-    early_present, smaller = _unpack(early, whole=whole)
-    by_time = _running(present)
-    begin, end = (0, place.size) if points.alone else _runs(points.stratum)
-    slot_begin, slot_end = _runs(points.slot)
-    fails = _running(failing)
-    by_rank = _running(present[order])
-    stratum = points.stratum[order]
-    last = place.size if points.alone else _runs(stratum)[1]
-    lower = np.empty_like(present)
-    beside, equal, same_end = np.zeros_like(present), np.zeros_like(present), np.arange(1, place.size + 1)
-    if not points.tied:
-        lower[order] = by_rank[last] - by_rank[1:]
-    else:
-        rank = points.rank[order]
-        tie_begin, tie_end = _runs(stratum, rank)
-        lower[order] = by_rank[last] - by_rank[tie_end]
-        now_begin, now_end = _runs(stratum, rank, points.slot[order])
-        beside[order] = by_rank[tie_end] - by_rank[now_end]
-        fails_by_rank = _running(failing[order])
-        equal[order] = fails_by_rank[now_begin] - fails_by_rank[tie_begin]
-        _, same_end = _runs(points.slot, points.rank)
-    # of the deaths of its own time, which stand behind it if their predictor is smaller, an event may precede none
-    below = lower - early_present - (by_time[slot_end] - by_time[same_end])
-    above = (by_time[end] - by_time[slot_end]) - below - beside
-    larger = (fails[slot_begin] - fails[begin]) - smaller - equal
-    return _Partners(below, above, beside, larger, smaller, equal)
-
-
-def _by_predictor(points: _Points) -> tuple[Counts, Counts]:
-    """Return the points from the first stratum on, in each from the largest predictor on, tied ones by time.
-
-    The second value is the place of each point from the end of that order.
-    """
-    size = points.row.size
-    place = np.empty(size, dtype=np.intp)
-    if not points.tied and points.alone:
-        order = np.empty(size, dtype=np.intp)
-        order[size - 1 - points.rank] = np.arange(size)
-        return order, points.rank
-    levels = int(points.rank.max()) + 1
-    order = np.argsort((points.stratum * levels + (levels - 1 - points.rank)) * size + np.arange(size))
-    place[order] = np.arange(size - 1, -1, -1)
-    return order, place
-
-
-def _pack(first: Floats, second: Floats, *, whole: bool) -> np.ndarray:
-    """Return one number for two, so that both are summed at once: the halves of an integer, or a complex number."""
-    if whole:
-        return first.astype(np.int64) + (second.astype(np.int64) << HALF)
-    return first + 1j * second
-
-
-def _unpack(pair: np.ndarray, *, whole: bool) -> tuple[np.ndarray, np.ndarray]:
-    if not whole:
-        return np.real(pair), np.imag(pair)
-    second = (pair + (1 << (HALF - 1))) >> HALF
-    return pair - (second << HALF), second
-
-
-def _running(values: np.ndarray) -> np.ndarray:
-    """Return the sums of the first 0, 1, ... values."""
-    sums = np.zeros(values.size + 1, dtype=values.dtype)
-    np.cumsum(values, out=sums[1:])
-    return sums
-
-
-def _runs(*labels: Counts) -> tuple[Counts, Counts]:
-    """Return for each element where the run of equal labels that it is in begins, and where it ends."""
-    new = np.zeros(labels[0].size, dtype=bool)
-    new[0] = True
-    for label in labels:
-        new[1:] |= label[1:] != label[:-1]
-    begin = np.flatnonzero(new)
-    end = np.append(begin[1:], new.size)
-    return np.repeat(begin, end - begin), np.repeat(end, end - begin)
-
-
-def _count(
-    sets: RiskSet, stratum: Counts, k: int, x: Floats, w: Floats, factor: Floats, *, whole: bool
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return (k, 5) counts, and the (n,) sums over the concordant, discordant and tied partners of each row."""
-    points = _arrange(sets, stratum, x)
-    row, event = points.row, points.event
-    own = factor[sets.group[row]]
-    present = np.where(points.entering, -w[row], w[row])
-    failing = np.where(event, w[row] * own, 0.0)
-    partners = _partners(points, present, failing, whole=whole)
-    sums, counts = [], []
-    # an entry takes back the events that its row was not at risk at
-    sign = np.where(points.entering, -1, 1)
-    for as_first, as_second in (
-        (partners.below, partners.larger),
-        (partners.above, partners.smaller),
-        (partners.beside, partners.equal),
-    ):
-        sums.append(sum_by(row, np.where(event, own * as_first, 0) + sign * as_second, sets.n))
-        counts.append(sum_by(points.stratum[event], failing[event] * as_first[event], k))
-    by_stratum = np.column_stack([*counts, *_tied_events(points, w[row], own, k)])
-    return by_stratum, sums[0], sums[1], sums[2]
-
-
-def _tied_events(points: _Points, w: Floats, own: Floats, k: int) -> tuple[Floats, Floats]:
-    """Return (k,) pairs of events at one time whose predictors differ, and of those whose predictors are equal."""
-    w, own, stratum = w[points.event], own[points.event], points.stratum[points.event]
-    if w.size == 0:
-        return np.zeros(k), np.zeros(k)
-    pairs = []
-    for begin, end in (
-        _runs(points.slot[points.event]),
-        _runs(points.slot[points.event], points.rank[points.event]),
-    ):
-        running = _running(w)
-        pairs.append(sum_by(stratum, own * w * (running[end] - running[begin] - w) / 2, k))
-    return pairs[0] - pairs[1], pairs[1]
