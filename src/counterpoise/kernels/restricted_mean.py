@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc, ndtr, ndtri
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Counts, Floats, as_levels, as_vector, as_weights, require
+from counterpoise.kernels.arrays import Counts, Floats, as_floats, as_levels, as_vector, as_weights, require
 from counterpoise.kernels.newton import aliased_columns
 from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet, risk_set, sum_at_risk, sum_by_time
 from counterpoise.kernels.sandwich import group_codes, sandwich
@@ -216,9 +216,10 @@ def restricted_mean_comparison(  # noqa: PLR0913 - as restricted_mean, with grou
 
 def check_horizon(horizon: float) -> float:
     """Return a horizon that is finite and positive, or raise `InputError`."""
-    if not (np.ndim(horizon) == 0 and np.isfinite(horizon) and horizon > 0):
+    number = as_floats("horizon", horizon)
+    if number.ndim != 0 or not np.isfinite(number) or number <= 0:
         raise InputError(f"`horizon` must be one finite positive number; it is {horizon}.")
-    return float(horizon)
+    return float(number)
 
 
 def check_confidence(confidence: float) -> float:
