@@ -1,6 +1,105 @@
 """The estimators for arrays and for the columns of any dataframe: pandas, polars, pyarrow."""
 
 from counterpoise.api.balance import check_balance, match, propensity, weigh
-from counterpoise.api.estimators import cox, kaplan_meier, log_rank
+from counterpoise.api.estimators import (
+    aalen_johansen,
+    cause_specific,
+    concordance,
+    cox,
+    fine_gray,
+    fine_gray_score_test,
+    firth_cox,
+    fleming_harrington,
+    gray_test,
+    indicators,
+    kaplan_meier,
+    linear_predictor,
+    linearity_test,
+    log_rank,
+    log_rank_trend,
+    max_combo,
+    natural_spline,
+    nelson_aalen,
+    pairwise_log_rank,
+    predict_incidence,
+    predict_survival,
+    proportional_hazards_test,
+    pseudo_observations,
+    pseudo_regression,
+    restricted_mean,
+    restricted_mean_comparison,
+    restricted_mean_regression,
+    reverse_kaplan_meier,
+    ridge_cox,
+    robust_log_rank,
+    standardised_survival,
+    weighted_proportional_hazards_test,
+)
+from counterpoise.kernels.aalen_johansen import incidence_at, incidence_difference, time_lost
+from counterpoise.kernels.bands import simultaneous_band
+from counterpoise.kernels.concordance import concordance_of
+from counterpoise.kernels.cox_baseline import baseline_hazard
+from counterpoise.kernels.cox_residuals import residuals, schoenfeld_residuals
+from counterpoise.kernels.cox_terms import interaction, likelihood_ratio_test, term_test
+from counterpoise.kernels.curve_comparison import compare_at, crossings, survival_difference, survival_ratio
+from counterpoise.kernels.product_limit import quantile, survival_at
+from counterpoise.kernels.spline import spline_hazard_ratio
+from counterpoise.kernels.standardisation import counterfactuals
 
-__all__ = ["check_balance", "cox", "kaplan_meier", "log_rank", "match", "propensity", "weigh"]
+__all__ = [
+    "aalen_johansen",
+    "baseline_hazard",
+    "cause_specific",
+    "check_balance",
+    "compare_at",
+    "concordance",
+    "concordance_of",
+    "counterfactuals",
+    "cox",
+    "crossings",
+    "fine_gray",
+    "fine_gray_score_test",
+    "firth_cox",
+    "fleming_harrington",
+    "gray_test",
+    "incidence_at",
+    "incidence_difference",
+    "indicators",
+    "interaction",
+    "kaplan_meier",
+    "likelihood_ratio_test",
+    "linear_predictor",
+    "linearity_test",
+    "log_rank",
+    "log_rank_trend",
+    "match",
+    "max_combo",
+    "natural_spline",
+    "nelson_aalen",
+    "pairwise_log_rank",
+    "predict_incidence",
+    "predict_survival",
+    "propensity",
+    "proportional_hazards_test",
+    "pseudo_observations",
+    "pseudo_regression",
+    "quantile",
+    "residuals",
+    "restricted_mean",
+    "restricted_mean_comparison",
+    "restricted_mean_regression",
+    "reverse_kaplan_meier",
+    "ridge_cox",
+    "robust_log_rank",
+    "schoenfeld_residuals",
+    "simultaneous_band",
+    "spline_hazard_ratio",
+    "standardised_survival",
+    "survival_at",
+    "survival_difference",
+    "survival_ratio",
+    "term_test",
+    "time_lost",
+    "weigh",
+    "weighted_proportional_hazards_test",
+]
