@@ -130,4 +130,19 @@ for (name in names(PH)) for (ti in c("efron", "breslow")) for (tr in c("km", "ra
   call <- PH[[name]]; call$ties <- ti
   eval(bquote(gold(.(paste("zph", name, ti, tr, sep = "_")), "as in the script", mat(cox.zph(.(call), transform = .(tr))$table))))
 }
+varying <- function(d, time, event, arm, transform) {    # arm x g(t) in a weighted model: every row is split at every event time
+  d$t <- d[[time]]; d$e <- d[[event]]; d$arm <- d[[arm]]; d$number <- seq_len(nrow(d)); cut <- sort(unique(d$t[d$e == 1]))
+  g <- switch(transform, identity = identity, log = log,
+    rank = { r <- rank(d$t); function(u) r[match(u, d$t)] },
+    km = { k <- survfit(Surv(t, e) ~ 1, d); function(u) 1 - c(1, k$surv)[findInterval(u, k$time, left.open = TRUE) + 1] })
+  s <- survSplit(Surv(t, e) ~ arm + w + number, d[, c("t", "e", "arm", "w", "number")], cut = cut); s <- s[s$t %in% cut, ]
+  s$varying <- s$arm * g(s$t)
+  f <- coxph(Surv(tstart, t, e) ~ arm + varying, s, weights = w, cluster = number, control = TIGHT)
+  list(coef = unname(coef(f)[2]), se = sqrt(f$var[2, 2]), chisq = unname(coef(f)[2]^2) / f$var[2, 2])
+}
+lung$woman <- lung$sex - 1; vet$test <- vet$trt - 1
+for (tr in c("km", "rank", "identity", "log")) {
+  eval(bquote(gold(.(paste0("zph_weighted_lung_", tr)), "survival::lung, complete; w", varying(lung, "time", "died", "woman", .(tr)))))
+  eval(bquote(gold(.(paste0("zph_weighted_veteran_", tr)), "survival::veteran; w", varying(vet, "time", "status", "test", .(tr)))))
+}
 save_gold("cox_after.json")
