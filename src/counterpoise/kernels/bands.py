@@ -9,7 +9,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy.linalg import eigh
 from scipy.optimize import brentq
-from scipy.special import ndtri, wofz
+from scipy.special import logit, ndtri, wofz
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats
@@ -27,7 +27,10 @@ MOST_CONFIDENCE = 0.999999
 """Nearer to 1 the probability of leaving the band is lost in rounding."""
 LARGEST_TERM = 39.0
 """A term of exp(-39) = 1e-17 no longer counts."""
-MOST_TERMS = 100_000
+SHORTEST_BRIDGE = 1e-8
+"""A shorter piece of the bridge is widened to this, for which 1e5 terms do; its value is larger by 1e-4 at most."""
+SAME = 1e-12
+"""Two times of the bridge, or of its clock, that differ by no more are one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,9 +128,9 @@ def equal_precision_value(start: float, end: float, confidence: float = 0.95) ->
     """
     _check_band_confidence(confidence)
     _check_fractions(start, end, open_ends=True)
-    length = float(np.log(end) - np.log1p(-end) - np.log(start) + np.log1p(-start))
+    length = float(logit(end) - logit(start))
     pointwise = float(ndtri(0.5 + confidence / 2))
-    if length == 0:
+    if length <= SAME:
         return pointwise
     return _root(lambda value: _within_precision(value, max(length, SHORTEST)) - confidence, pointwise)
 
@@ -147,9 +150,11 @@ def hall_wellner_value(start: float, end: float, confidence: float = 0.95) -> fl
     _check_band_confidence(confidence)
     _check_fractions(start, end, open_ends=False)
     peak = 0.5 if start <= 0.5 <= end else (end if end < 0.5 else start)
-    pointwise = float(ndtri(0.5 + confidence / 2)) * np.sqrt(peak * (1 - peak))
-    if start == end:
+    pointwise = float(ndtri(0.5 + confidence / 2) * np.sqrt(peak * (1 - peak)))
+    if end - start <= SAME:
         return pointwise
+    widened = max(SHORTEST_BRIDGE - (end - start), 0.0) / 2
+    start, end = max(start - widened, 0.0), min(end + widened, 1.0)
     return _root(lambda value: _within_distance(value, start, end) - confidence, pointwise)
 
 
@@ -235,7 +240,7 @@ def _within_precision(value: float, length: float) -> float:
 
 def _within_distance(value: float, start: float, end: float) -> float:
     """Return P(|B(u)| <= c, start <= u <= end) for the Brownian bridge B, from Brownian motion killed at -c and c."""
-    most = min(value * np.sqrt(8 * LARGEST_TERM / (end - start)) / np.pi + 2, MOST_TERMS)
+    most = value * np.sqrt(8 * LARGEST_TERM / (end - start)) / np.pi + 2
     rate = np.arange(1, int(most) + 1, 2) * np.pi / (2 * value)
     stays = np.exp(-(rate**2) * (end - start) / 2)
     terms = stays * _cosine(rate, value, start) * _cosine(rate, value, 1 - end)
