@@ -26,7 +26,7 @@ gold("exact_veteran", "survival::veteran", fit(Surv(time, status) ~ trt + cellty
 gold("exact_veteran_months", "survival::veteran", fit(Surv(ceiling(time / 30), status) ~ trt + karno + age, vet))
 gold("exact_ovarian_quarters", "survival::ovarian", fit(Surv(ceiling(futime / 90), fustat) ~ age + rx, ovarian))
 gold("exact_rotterdam_half_yearly", ROT, fit(Surv(ceiling(dmonths / 6), death) ~ hormon + age + lnodes, rott))
-gold("exact_rotterdam_two_yearly_strata", ROT, fit(Surv(ceiling(dmonths / 24), death) ~ hormon + age + lnodes + strata(grade), rott))
+gold("exact_rotterdam_quarterly_strata", ROT, fit(Surv(ceiling(dmonths / 3), death) ~ hormon + age + lnodes + strata(grade), rott))
 # With late entry R goes through all sets one by one, so these have few ties.
 late <- function(d) { n <- seq_len(nrow(d)); d$entry <- ifelse(n %% 3 == 0, floor(d$time / 2), 0); d }
 plain <- function(formula, data) { f <- coxph(formula, data, ties = "exact", control = TIGHT); list(n = f$n, nevent = f$nevent, coef = arr(coef(f)), vcov = unname(f$var), loglik_null = f$loglik[1], loglik = f$loglik[2], wald_chisq = as.numeric(f$wald.test), score_chisq = as.numeric(f$score)) }
