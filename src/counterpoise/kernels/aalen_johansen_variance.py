@@ -72,21 +72,23 @@ def aalen_variance(steps: Steps) -> Floats:
         variance += np.cumsum(spread * reach**2, axis=1)
         variance -= 2 * fall * np.cumsum(spread * reach * inverse, axis=1)
         variance += fall**2 * np.cumsum(spread * inverse**2, axis=1)
-    return np.maximum(variance, 0.0)
+    return np.where(steps.incidence > 0, np.maximum(variance, 0.0), 0.0)
 
 
 def influence_variance(rows: CauseRows, causes: Counts, steps: Steps) -> tuple[Floats, Floats]:
     """Return the (k, m) variance of F_k(t) and the (m,) variance of S(t), from squared influence values."""
-    moves = _moves(rows)
+    moves = None if rows.cluster is None and rows.sets.first is None else _moves(rows)
     own = steps.survival_before / steps.at_risk
     zero = np.zeros_like(own)
+    # Measured from their last value the incidences are small where 1 / (n - d) is large: no digits are lost there.
     fall = steps.incidence - steps.incidence[:, -1:]
     variance = np.empty_like(steps.incidence)
     for index, code in enumerate(causes):
         hazard = steps.events[index] / steps.at_risk
         shared = fall[index] * steps.inverse_surviving
         mine = np.where(rows.cause == code, own[rows.sets.group], 0.0)
-        variance[index] = _squared_influence(rows, moves, steps, own * hazard, mine, shared, fall[index])
+        squares = _squared_influence(rows, moves, steps, own * hazard, mine, shared, fall[index])
+        variance[index] = np.where(steps.incidence[index] > 0, squares, 0.0)
     mine = np.zeros(rows.sets.n)
     return variance, _squared_influence(rows, moves, steps, zero, mine, zero, steps.survival)
 
@@ -128,33 +130,44 @@ def _moves(rows: CauseRows) -> _Moves:
 
 
 def _squared_influence(
-    rows: CauseRows, moves: _Moves, steps: Steps, own: Floats, mine: Floats, shared: Floats, fall: Floats
+    rows: CauseRows, moves: _Moves | None, steps: Steps, own: Floats, mine: Floats, shared: Floats, fall: Floats
 ) -> Floats:
     """Return the (m,) sums over clusters of squared influence on F(t), without an (n, m) matrix.
 
-    The influence of a cluster is a g(t) + b - c F(t), whose a, b and c change only when one of its rows enters or
-    leaves: a is the weight at risk, b and c belong to those who left. Their squares and products are kept as
-    running sums over time.
+    The influence of a row at risk is the same for all, g(t) less what it was at its entry; that of a row that left
+    is b - c F(t). Late entry and clusters need `_moves`.
     """
-    group, event = rows.sets.group, rows.sets.event
+    group, event, weights = rows.sets.group, rows.sets.event, rows.weights
     of_own = np.cumsum(own + shared * steps.hazard)
     of_all = np.cumsum(steps.hazard * steps.inverse_surviving)
-    before_own, before_all = np.append(0.0, of_own)[moves.entered], np.append(0.0, of_all)[moves.entered]
     left_own = mine + np.where(event, shared[group], 0.0) - of_own[group]
     left_all = np.where(event, steps.inverse_surviving[group], 0.0) - of_all[group]
+    at_risk = fall * of_all - of_own
+    if moves is not None:
+        before_own, before_all = np.append(0.0, of_own)[moves.entered], np.append(0.0, of_all)[moves.entered]
+        parts = tuple(
+            (np.stack(part, axis=1) * weights[:, None]).ravel()[moves.order]
+            for part in ((np.ones_like(mine), -np.ones_like(mine)), (before_own, left_own), (before_all, left_all))
+        )
+        return _squares_in_clusters(moves, parts, (at_risk, np.ones_like(fall), -fall))
+    remaining = sum_at_risk(rows.sets, weights**2) - sum_by_time(rows.sets, weights**2)
+    squares = np.stack((left_own**2, left_own * left_all, left_all**2)) * weights**2
+    left = np.cumsum(sum_by_time(rows.sets, squares), axis=1)
+    return np.maximum(at_risk**2 * remaining + left[0] - 2 * fall * left[1] + fall**2 * left[2], 0.0)
 
-    def changes(entering: Floats, leaving: Floats) -> Floats:
-        return (np.stack([entering, leaving], axis=1) * rows.weights[:, None]).ravel()[moves.order]
 
-    ones = np.ones(rows.sets.n)
-    parts = (changes(ones, -ones), changes(before_own, left_own), changes(before_all, left_all))
-    factors = (fall * of_all - of_own, np.ones_like(fall), -fall)
+def _squares_in_clusters(moves: _Moves, parts: tuple[Floats, ...], factors: tuple[Floats, ...]) -> Floats:
+    """Return the (m,) sums over clusters of the squares of their running sums of `parts`, each by its factor.
+
+    A cluster's sums change only when one of its rows enters or leaves, so that their squares and products are kept
+    as running sums over time too.
+    """
     sums = [sums_within(part, moves.who) for part in parts]
-    variance = np.zeros_like(fall)
+    variance = np.zeros_like(factors[0])
     for i in range(3):
         for j in range(i, 3):
             gained = sums[i] * sums[j] - (sums[i] - parts[i]) * (sums[j] - parts[j])
-            running = np.cumsum(sum_by(moves.when, gained, fall.size))
+            running = np.cumsum(sum_by(moves.when, gained, variance.size))
             variance += (1 if i == j else 2) * factors[i] * factors[j] * running
     return np.maximum(variance, 0.0)
 

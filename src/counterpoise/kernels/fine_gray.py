@@ -11,6 +11,7 @@ from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, re
 from counterpoise.kernels.causes import CENSORED, CauseRows, as_cause, cause_rows
 from counterpoise.kernels.cox import as_covariates, quadratic_form
 from counterpoise.kernels.fine_gray_blocks import (
+    CensoringTerm,
     FineGrayDesign,
     arrange,
     censoring_residuals,
@@ -26,7 +27,10 @@ from counterpoise.kernels.verdict import Verdict
 MAX_STEPS = 50
 
 Convention = Literal["cmprsk", "survival"]
-FineGrayVariance = Literal["fine-gray", "known-censoring", "jackknife"]
+FineGrayVariance = Literal["fine-gray", "crr", "known-censoring", "jackknife"]
+
+
+CENSORING_TERMS: dict[str, CensoringTerm] = {"fine-gray": "paper", "crr": "crr", "jackknife": "exact"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +105,11 @@ def fine_gray(  # noqa: PLR0913 - the terms of a Fine-Gray model, each with the 
     `censoring` "cmprsk" counts at a tie those with an event as still at risk of being censored, as crr does, and
     case weights in G; "survival" does neither, as R's finegray does. Without ties and weights they agree.
 
-    `variance` "fine-gray" is Fine and Gray's with the term for the estimation of G, as crr prints; "jackknife" the
-    infinitesimal jackknife, exact in every case weight through G as well, apart from it by terms of 1 / n;
-    "known-censoring" leaves that term out, as coxph(cluster = id) on finegray's rows. All are summed within
-    `cluster` labels first, without a factor for small samples.
+    `variance` "fine-gray" is Fine and Gray's with the term for the estimation of G. "crr" is what cmprsk prints: the
+    same with one censoring curve; with several it forgets that G of one group bears on the events of all.
+    "jackknife" is the infinitesimal jackknife, the exact derivative by the case weights through G as well, and
+    differs by terms of 1 / n. "known-censoring" leaves the term out, as coxph(cluster = id) on finegray's rows. All
+    are summed within `cluster` labels first, without a factor for small samples.
 
     Late entry is refused (`UnsupportedError`): it needs weights for truncation too. Covariates do not change over
     time. The record carries a verdict and this function does not raise on it: see `raise_unless_converged`.
@@ -161,8 +166,8 @@ def score_contributions(design: FineGrayDesign, beta: Floats, variance: str) -> 
     sums = risk_sums(design, beta)
     residuals = score_residuals(design, sums)
     # Under "survival" case weights do not enter the censoring curves, whose derivative by them is thus zero.
-    if variance == "fine-gray" or (variance == "jackknife" and design.weighs_censoring):
-        residuals += censoring_residuals(design, sums, exact=variance == "jackknife")
+    if variance != "known-censoring" and (variance != "jackknife" or design.weighs_censoring):
+        residuals += censoring_residuals(design, sums, CENSORING_TERMS[variance])
     contributions = np.empty_like(residuals)
     contributions[design.rows] = residuals
     return contributions * design.scale

@@ -10,6 +10,7 @@ Source: Fine and Gray (1999), JASA 94:496, sections 3 and 5; Geskus (2011), Biom
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from counterpoise.kernels.newton import Point
 from counterpoise.kernels.risk_set import RiskSet, suffix_sum, sum_by
 
 BLOCK_ROWS = 16_384
+
+CensoringTerm = Literal["exact", "paper", "crr"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +43,8 @@ class Censoring:
     """(c,) 1 / G(T-)."""
     curve: Floats
     """(g,) G(t-) at the event times."""
+    event_share: Floats
+    """(g,) the group's share of the weight of the events there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +115,13 @@ def arrange(rows: CauseRows, of: int, x: Floats, group: Counts, *, events_first:
     z[0], z[1:] = 1.0, ((np.take(x, order, axis=0) - centre) / scale).T
     counted = weights if weigh else np.ones_like(weights)
     competing = (cause != of) & (cause != CENSORED) & (last < event_index.size - 1)
-    codes = group[order]
-    censoring = tuple(
-        _censoring(sets, cause, counted, codes == code, competing, z, event_index, events_first)
-        for code in range(int(codes.max()) + 1)
-    )
+    codes, g = group[order], event_index.size
+    event_weight = sum_by(event_group, weights[events], g)
+    censoring: list[Censoring] = []
+    for code in range(int(codes.max()) + 1):
+        share = sum_by(event_group, weights[events] * (codes[events] == code), g) / event_weight
+        rows_of = np.flatnonzero(codes == code)
+        censoring.append(_censoring(sets, cause, counted, rows_of, competing, z, event_index, share, events_first))
     return FineGrayDesign(
         rows=order,
         z=z,
@@ -127,28 +134,28 @@ def arrange(rows: CauseRows, of: int, x: Floats, group: Counts, *, events_first:
         events=events,
         event_group=event_group,
         event_index=event_index,
-        event_weight=sum_by(event_group, weights[events], event_index.size),
+        event_weight=event_weight,
         exit=last,
-        start=np.searchsorted(last, np.arange(event_index.size)),
+        start=np.searchsorted(last, np.arange(g)),
         weighs_censoring=weigh,
         events_first=events_first,
-        censoring=censoring,
+        censoring=tuple(censoring),
     )
 
 
-def _censoring(
+def _censoring(  # noqa: PLR0913 - the parts of one record
     sets: RiskSet,
     cause: Counts,
     weights: Floats,
-    member: Bools,
+    rows: Counts,
     competing: Bools,
     z: Floats,
     event_index: Counts,
+    event_share: Floats,
     events_first: bool,
 ) -> Censoring:
-    """Return the censoring curve of the `member` rows; the arrays are in order of time."""
+    """Return the censoring curve of `rows`; the arrays are in order of time."""
     index, m = sets.group[sets.order], sets.time.size
-    rows = np.flatnonzero(member)
     of_group, censored = index[rows], cause[rows] == CENSORED
     leaving = sum_by(of_group, weights[rows], m)
     lost = sum_by(of_group, weights[rows] * censored, m)
@@ -161,9 +168,9 @@ def _censoring(
     after = np.cumprod(np.where(gone, 0.0, staying))
     before = np.concatenate(([1.0], after[:-1]))
     chosen = rows[competing[rows]]
-    return Censoring(
-        rows, at_risk, lost, chosen, z[:, chosen], 1.0 / before[index[chosen]], np.asarray(before[event_index])
-    )
+    curve = np.asarray(before[event_index], dtype=float)
+    inverse = np.asarray(1.0 / before[index[chosen]], dtype=float)
+    return Censoring(rows, at_risk, lost, chosen, z[:, chosen], inverse, curve, event_share)
 
 
 def risk_sums(design: FineGrayDesign, beta: Floats) -> FineGraySums:
@@ -236,44 +243,46 @@ def score_residuals(design: FineGrayDesign, sums: FineGraySums) -> Floats:
     return residual.T
 
 
-def censoring_residuals(design: FineGrayDesign, sums: FineGraySums, *, exact: bool) -> Floats:
+def censoring_residuals(design: FineGrayDesign, sums: FineGraySums, kind: CensoringTerm) -> Floats:
     """Return (n, p) derivatives of the score by each row's share in the censoring curves.
 
     Fine and Gray's psi: censoring at u lowers G(t-) / G(T-) of all who had a competing event before u, at all later
-    t. `exact` takes the derivative of the curve as estimated, which divides by those at risk less those censored
-    and lets a censoring count from after its own time on; their formula divides by those at risk and lets it count
-    from its own time on. Without ties the two differ by one row in the number at risk.
+    t. The "exact" derivative of the curve divides by those at risk less those censored, and a censoring counts from
+    after its own time on; the "paper" divides by those at risk, and it counts from its own time on. "crr" is the
+    paper's, but counts for a censoring only the events of its own group.
     """
     mean = sums.s[1:] / sums.s[0]
     result = np.zeros((len(mean), design.rows.size))
     for group in design.censoring:
         times = np.flatnonzero(group.censored)
-        if times.size and group.competing.size:
-            shares = _shares(design, sums, group, mean, times, exact=exact)
-            lost, at_risk = group.censored[times], group.at_risk[times]
-            running = np.concatenate((np.zeros((len(mean), 1)), np.cumsum(shares * (lost / at_risk), axis=1)), axis=1)
-            own = design.time_index[group.rows]
-            passed = np.searchsorted(times, own, side="right")
-            if design.events_first:
-                passed -= ~design.is_censored[group.rows] & np.isin(own, times)
-            result[:, group.rows] = -running[:, passed]
-            censored = np.flatnonzero(design.is_censored[group.rows])
-            result[:, group.rows[censored]] += shares[:, passed[censored] - 1]
+        if times.size == 0 or group.competing.size == 0:
+            continue
+        shares = _shares(design, sums, group, mean, times, kind)
+        lost = group.censored[times] / group.at_risk[times]
+        running = np.concatenate((np.zeros((len(mean), 1)), np.cumsum(shares * lost, axis=1)), axis=1)
+        own, censored = design.time_index[group.rows], design.is_censored[group.rows]
+        passed = np.searchsorted(times, own, side="right")
+        if design.events_first:
+            passed -= ~censored & np.isin(own, times)
+        result[:, group.rows] = -running[:, passed]
+        result[:, group.rows[censored]] += shares[:, passed[censored] - 1]
     return (result * design.censoring_weights).T
 
 
 def _shares(
-    design: FineGrayDesign, sums: FineGraySums, group: Censoring, mean: Floats, times: Counts, *, exact: bool
+    design: FineGrayDesign, sums: FineGraySums, group: Censoring, mean: Floats, times: Counts, kind: CensoringTerm
 ) -> Floats:
-    """Return (p, v) what one censoring at each of v distinct times, given by their indices, adds to the score."""
-    side = "right" if exact else "left"
+    """Return (p, v) what one censoring in `group` at each of v distinct times, given by index, adds to the score."""
+    side = "right" if kind == "exact" else "left"
     left = group.curve * sums.hazard
+    if kind == "crr":
+        left = left * group.event_share
     later = np.zeros((len(design.z), left.size + 1))
     later[:, :-1] = suffix_sum(np.concatenate((left[None, :], left * mean)))
     later = later[:, np.searchsorted(design.event_index, times, side=side)]
     earlier = np.zeros((len(design.z), group.competing.size + 1))
     np.cumsum(group.z * (sums.risk[group.competing] * group.inverse), axis=1, out=earlier[:, 1:])
     earlier = earlier[:, np.searchsorted(design.time_index[group.competing], times, side=side)]
-    followed = group.at_risk[times] - (group.censored[times] if exact else 0.0)
     total = earlier[1:] * later[0] - earlier[0] * later[1:]
+    followed = group.at_risk[times] - (group.censored[times] if kind == "exact" else 0.0)
     return np.divide(total, followed, out=np.zeros_like(total), where=followed > 0)
