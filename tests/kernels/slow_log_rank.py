@@ -68,8 +68,8 @@ class SlowTest:
 
 
 def slow_log_rank(
-    time: Floats,
-    event: Floats,
+    time: np.ndarray,
+    event: np.ndarray,
     group: np.ndarray,
     *,
     entry: Any = None,

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.log_rank import LogRankTest, log_rank
 from tests.by_hand import survival as by_hand
-from tests.golden import dataset, floats, golden, rotterdam
+from tests.golden import dataset, golden, rotterdam
+from tests.golden.agreement import agrees
+from tests.kernels.slow_log_rank import KINDS, cohort, slow_log_rank
 
-CLOSED = 1e-10
+SECTION = "Log-rank test"
 # entry, time at risk, event, group, stratum
 ROWS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(0, 1), st.integers(0, 2), st.integers(0, 1)),
@@ -19,16 +20,18 @@ ROWS = st.lists(
 ).filter(lambda rows: len({row[3] for row in rows}) > 1)
 
 
-def assert_test(test: LogRankTest, expected: dict[str, Any]) -> None:
-    names = {
-        "observed": "obs", "expected": "exp", "variance": "var",
-        "statistic": "chisq", "degrees_of_freedom": "df", "p_value": "p",
-    }  # fmt: skip
-    for ours, theirs in names.items():
+def assert_test(test: LogRankTest, name: str, key: str, expected: dict[str, Any], section: str = SECTION) -> None:
+    """Hold a test against R's; the covariance is made of cancelling terms, relative to the largest of them."""
+    agrees(f"{section}: statistic", name, key, test.statistic, expected["chisq"])
+    if "p" in expected:
+        agrees(f"{section}: p-value", name, key, test.p_value, expected["p"])
+    if "df" in expected:
+        assert test.degrees_of_freedom == expected["df"]
+    for what, theirs in (("observed", "obs"), ("expected", "exp")):
         if theirs in expected:
-            np.testing.assert_allclose(
-                getattr(test, ours), floats(expected[theirs]), rtol=CLOSED, atol=1e-12, err_msg=ours
-            )
+            agrees(f"{section}: {what} events", name, key, getattr(test, what), expected[theirs], relative_to="largest")
+    if "var" in expected:
+        agrees(f"{section}: covariance", name, key, test.variance, expected["var"], relative_to="largest")
 
 
 LUNG = ("lung", "time", "status", "sex")
@@ -63,7 +66,7 @@ def test_agrees_with_survdiff(key: str, columns: tuple[str, ...], stratum: str |
     known = ~np.isnan(numeric).any(axis=0)
     time, event, group = (d[column][known] for column in used)
     test = log_rank(time, event, group, stratum=d[stratum][known] if stratum else None, rho=rho)
-    assert_test(test, golden("logrank", key))
+    assert_test(test, "logrank", key, golden("logrank", key))
     np.testing.assert_array_equal(test.n, [(group == level).sum() for level in test.levels])
 
 
@@ -71,16 +74,83 @@ def test_four_cell_types_by_peto() -> None:
     d, expected = dataset("veteran"), golden("logrank", "lr_veteran_celltype_rho1")
     test = log_rank(d["time"], d["status"], d["celltype"], rho=1)
     place = [test.levels.tolist().index(name) for name in ("squamous", "smallcell", "adeno", "large")]
-    np.testing.assert_allclose(test.observed[place], floats(expected["obs"]), rtol=CLOSED)
-    np.testing.assert_allclose(test.expected[place], floats(expected["exp"]), rtol=CLOSED)
-    np.testing.assert_allclose(test.variance[np.ix_(place, place)], floats(expected["var"]), rtol=CLOSED)
-    np.testing.assert_allclose(test.statistic, expected["chisq"], rtol=CLOSED)
+    key = "lr_veteran_celltype_rho1"
+    agrees(f"{SECTION}: observed events", "logrank", key, test.observed[place], expected["obs"])
+    agrees(f"{SECTION}: expected events", "logrank", key, test.expected[place], expected["exp"])
+    covariance = test.variance[np.ix_(place, place)]
+    agrees(f"{SECTION}: covariance", "logrank", key, covariance, expected["var"], relative_to="largest")
+    agrees(f"{SECTION}: statistic", "logrank", key, test.statistic, expected["chisq"])
 
 
 def test_strata_and_weights_together() -> None:
-    d = dataset("veteran")
+    d, key = dataset("veteran"), "lr_veteran_strat_rho05"
     test = log_rank(d["time"], d["status"], d["trt"], stratum=d["celltype"], rho=0.5)
-    assert_test(test, golden("curves_and_tests", "lr_veteran_strat_rho05"))
+    assert_test(test, "curves_and_tests", key, golden("curves_and_tests", key))
+
+
+@pytest.mark.parametrize("name", ["lung", "veteran", "pbc", "colon", "rotterdam"])
+def test_groups_and_strata_agree_with_survdiff(name: str) -> None:
+    d, expected = cohort(name), golden("tests_of_curves", f"survdiff_{name}")
+    for rho in (0, 1):
+        test = log_rank(d.t, d.s, d.k, stratum=d.c, rho=rho)
+        assert_test(test, "tests_of_curves", f"survdiff_{name}", expected[f"rho{rho}"])
+
+
+FAMILY = {"fh_0_0": (0, 0), "fh_1_0": (1, 0), "fh_0_1": (0, 1), "fh_05_2": (0.5, 2)}
+
+
+@pytest.mark.parametrize("late", [None, "entry", "entry_strata"])
+@pytest.mark.parametrize("name", ["lung", "veteran", "pbc", "colon"])
+def test_every_weighting_agrees_with_its_definition_in_r(name: str, late: str | None) -> None:
+    d, key = cohort(name), f"family_{late}_{name}" if late else f"family_{name}"
+    expected = golden("tests_of_curves", key)
+    group, entry, stratum = (d.g if late == "entry_strata" else d.k), (d.e if late else None), None
+    if late == "entry_strata":
+        stratum = d.c
+    section = f"{SECTION}, late entry" if late else SECTION
+    for kind in KINDS:
+        test = log_rank(d.t, d.s, group, entry=entry, stratum=stratum, weighting=kind)  # pyright: ignore[reportArgumentType]
+        assert test.weighting == kind
+        assert_test(test, "tests_of_curves", key, expected[kind], f"{section}, {kind}")
+    for kind, (rho, gamma) in FAMILY.items():
+        test = log_rank(d.t, d.s, group, entry=entry, stratum=stratum, rho=rho, gamma=gamma)
+        assert_test(test, "tests_of_curves", key, expected[kind], f"{section}, Fleming-Harrington")
+
+
+@pytest.mark.parametrize(
+    ("key", "columns"),
+    [
+        ("lr_weighted_hand_lung", ("lung", "time", "status", "sex")),
+        ("lr_weighted_hand_veteran", ("veteran", "time", "status", "celltype")),
+        ("lr_weighted_hand_rott_trt4", ("rotterdam", "rfsmonths", "rfs", "trt4")),
+    ],
+)
+def test_every_weighting_agrees_with_another_definition_in_r(key: str, columns: tuple[str, ...]) -> None:
+    name, *used = columns
+    d = rotterdam() if name == "rotterdam" else dataset(name)
+    time, event, group = (d[column] for column in used)
+    if name == "lung":
+        event = event == 2
+    if name == "veteran":
+        group = cohort("veteran").k
+    names = {"gehan": "gehan", "tarone_ware": "tarone-ware", "fh_1_0": "peto-peto", "logrank": "log-rank"}
+    names |= {"peto_peto": "peto-peto-plus-one", "modified_peto": "andersen"}
+    expected = golden("logrank", key)
+    tests = {
+        theirs: log_rank(time, event, group, weighting=ours)  # pyright: ignore[reportArgumentType]
+        for theirs, ours in names.items()
+    }
+    tests["fh_0_1"] = log_rank(time, event, group, gamma=1)
+    tests["fh_1_1"] = log_rank(time, event, group, rho=1, gamma=1)
+    tests["fh_05_05"] = log_rank(time, event, group, rho=0.5, gamma=0.5)
+    for theirs, test in tests.items():
+        r, difference = expected[theirs], test.observed - test.expected
+        agrees(f"{SECTION}, {test.weighting}: statistic", "logrank", key, test.statistic, r["chisq"])
+        agrees(f"{SECTION}, {test.weighting}: p-value", "logrank", key, test.p_value, r["p"])
+        what = f"{SECTION}, {test.weighting}: observed less expected"
+        agrees(what, "logrank", key, difference, r["U"], relative_to="largest")
+        what = f"{SECTION}, {test.weighting}: covariance"
+        agrees(what, "logrank", key, test.variance, r["V"], relative_to="largest")
 
 
 @pytest.mark.parametrize("stratified", [False, True])
@@ -90,8 +160,18 @@ def test_late_entry_is_the_score_test_of_the_exact_cox_model(stratified: bool) -
     entry = np.where(n % 3 == 0, np.floor(d["time"] / 2), 0)
     test = log_rank(d["time"], d["status"], d["x"], entry=entry, stratum=n % 4 if stratified else None)
     key = "lr_entry_strat_exact_score" if stratified else "lr_entry_exact_score"
-    # 1e-8: R finds the score test of the exact model by iteration.
-    np.testing.assert_allclose(test.statistic, golden("curves_and_tests", key)["chisq"], rtol=1e-8)
+    what = f"{SECTION}, late entry: score test of the exact Cox model"
+    agrees(what, "curves_and_tests", key, test.statistic, golden("curves_and_tests", key)["chisq"], tolerance=1e-8)
+
+
+@pytest.mark.parametrize("name", ["aml", "lung", "veteran", "pbc"])
+def test_groups_under_late_entry_are_the_score_test_of_the_exact_cox_model(name: str) -> None:
+    d, key = cohort(name), f"exact_{name}"
+    test, expected = log_rank(d.t, d.s, d.k, entry=d.e), golden("tests_of_curves", key)
+    what = f"{SECTION}, late entry: score test of the exact Cox model"
+    agrees(what, "tests_of_curves", key, test.statistic, expected["chisq"], tolerance=1e-8)
+    agrees(f"{what}, p-value", "tests_of_curves", key, test.p_value, expected["p"], tolerance=1e-8)
+    assert test.degrees_of_freedom == expected["df"]
 
 
 def test_by_hand() -> None:
@@ -102,40 +182,107 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(test.statistic, float(by_hand.GROUPS_STATISTIC), rtol=1e-13)
 
 
-def slow(rows: np.ndarray, rho: float = 0.0, *, late: bool = True) -> tuple[Floats, Floats, Floats]:
-    """Return observed, expected and variance by one loop over strata and one over event times."""
-    k = int(rows[:, 3].max()) + 1
-    observed, expected, variance = np.zeros(k), np.zeros(k), np.zeros((k, k))
-    for stratum in np.unique(rows[:, 4]):
-        survival = 1.0
-        inside = rows[rows[:, 4] == stratum]
-        entry, time, event, group = inside[:, 0], inside[:, 0] + inside[:, 1], inside[:, 2], inside[:, 3]
-        for t in np.unique(time[event == 1]):
-            at_risk = (time >= t) & ((entry < t) | (not late))
-            dies = (time == t) & (event == 1)
-            n, d, weight = at_risk.sum(), dies.sum(), survival**rho
-            share = np.array([(at_risk & (group == j)).sum() for j in range(k)]) / n
-            observed += weight * np.array([(dies & (group == j)).sum() for j in range(k)])
-            expected += weight * d * share
-            if n > 1:
-                variance += weight**2 * d * (n - d) / (n - 1) * (np.diag(share) - np.outer(share, share))
-            survival *= 1 - d / n
-    used = np.unique(rows[:, 3]).astype(int)
-    return observed[used], expected[used], variance[np.ix_(used, used)]
-
-
-@given(ROWS, st.sampled_from([0.0, 0.5, 1.0, 2.0]))
-@settings(deadline=None, max_examples=80)
-def test_agrees_with_loops_over_strata_and_times(rows: Any, rho: float) -> None:
-    table = np.array(rows)
+@given(ROWS, st.sampled_from([*KINDS, (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 1.0), (2.0, 1.5)]), st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_agrees_with_loops_over_strata_and_times(rows: Any, weighting: Any, late: bool) -> None:
+    table = np.array(rows, dtype=float)
     time, event, group, stratum = table[:, 0] + table[:, 1], *table[:, 2:].T
-    late = log_rank(time, event, group, entry=table[:, 0], stratum=stratum)
-    weighted = log_rank(time, event, group, stratum=stratum, rho=rho)
-    for test, expected in ((late, slow(table)), (weighted, slow(table, rho, late=False))):
-        np.testing.assert_allclose(test.observed, expected[0], atol=1e-12)
-        np.testing.assert_allclose(test.expected, expected[1], atol=1e-12)
-        np.testing.assert_allclose(test.variance, expected[2], atol=1e-12)
-    np.testing.assert_allclose(late.observed.sum(), late.expected.sum(), rtol=1e-12)
+    kind = (
+        {"weighting": weighting} if isinstance(weighting, str) else dict(zip(("rho", "gamma"), weighting, strict=True))
+    )
+    entry = table[:, 0] if late else None
+    test = log_rank(time, event, group, entry=entry, stratum=stratum, **kind)
+    slow_kind = {"kind": weighting} if isinstance(weighting, str) else kind
+    expected = slow_log_rank(time, event, group, entry=entry, stratum=stratum, **slow_kind)
+    for ours, theirs in (
+        (test.observed, expected.observed),
+        (test.expected, expected.expected),
+        (test.variance, expected.variance),
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-11)
+    np.testing.assert_allclose(test.observed.sum(), test.expected.sum(), rtol=1e-12, atol=1e-12)
+
+
+@given(ROWS)
+@settings(deadline=None, max_examples=60)
+def test_one_stratum_and_entry_at_zero_change_nothing(rows: Any) -> None:
+    """And so the counts of sorted numbers are those of sorted rows."""
+    table = np.array(rows)
+    time, event, group = table[:, 1] / 7, table[:, 2], table[:, 3]
+    first, zeros = log_rank(time, event, group, rho=1), np.zeros(len(rows))
+    for second in (
+        log_rank(time, event, group, rho=1, stratum=zeros),
+        log_rank(time, event, group, rho=1, entry=zeros),
+        log_rank(time * 1e250, event, group, rho=1),
+    ):
+        np.testing.assert_array_equal(first.n, second.n)
+        for what in ("statistic", "observed", "expected", "variance"):
+            np.testing.assert_allclose(getattr(first, what), getattr(second, what), rtol=1e-12, atol=1e-14)
+
+
+@given(ROWS)
+@settings(deadline=None, max_examples=60)
+def test_all_rows_twice(rows: Any) -> None:
+    """Events and expectations double; the variance of the ties does not quite."""
+    table = np.array(rows)
+    once = log_rank(table[:, 1], table[:, 2], table[:, 3])
+    twice = log_rank(*np.repeat(table[:, 1:4], 2, axis=0).T)
+    np.testing.assert_allclose(twice.observed, 2 * once.observed)
+    np.testing.assert_allclose(twice.expected, 2 * once.expected)
+
+
+def test_more_groups_than_fit_beside_a_time() -> None:
+    rng = np.random.default_rng(3)
+    time, event, group = rng.integers(1, 30, 400), rng.integers(0, 2, 400), rng.integers(0, 40, 400)
+    test = log_rank(time, event, group, rho=0.5)
+    expected = slow_log_rank(time.astype(float), event, group, rho=0.5)
+    np.testing.assert_allclose(test.variance, expected.variance, rtol=1e-12, atol=1e-12)
+    few = log_rank(time, event, group % 32)
+    np.testing.assert_allclose(few.expected, slow_log_rank(time.astype(float), event, group % 32).expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-3, 1.0, 1e9, 1e300])
+def test_ties_are_told_apart_at_every_scale(scale: float) -> None:
+    time = np.array([0.0, 0.1 + 0.2, 0.3, 1.0, 1.0 + 1e-12, 1.0 + 1e-7, 2.0]) * scale
+    test = log_rank(time, np.ones(7), [0, 1, 0, 1, 0, 1, 0], rho=1)
+    expected = slow_log_rank(np.array([0.0, 1, 1, 2, 2, 3, 4]), np.ones(7), np.array([0, 1, 0, 1, 0, 1, 0]), rho=1)
+    np.testing.assert_allclose(test.variance, expected.variance, rtol=1e-12)
+    np.testing.assert_allclose(test.expected, expected.expected, rtol=1e-12)
+
+
+def test_gehan_and_tarone_ware_by_hand() -> None:
+    """At risk 4, 3, 2, 1: the terms of Mantel's test, times those numbers or their roots."""
+    gehan = log_rank(by_hand.GROUPS_TIME, np.ones(4), by_hand.GROUPS_GROUP, weighting="gehan")
+    np.testing.assert_allclose([gehan.observed[0], gehan.expected[0]], [4 + 3, 4 / 2 + 3 / 3], rtol=1e-14)
+    np.testing.assert_allclose(gehan.variance[0, 0], 16 / 4 + 9 * 2 / 9, rtol=1e-14)
+    ware = log_rank(by_hand.GROUPS_TIME, np.ones(4), by_hand.GROUPS_GROUP, weighting="tarone-ware")
+    np.testing.assert_allclose(ware.expected[0], 2 / 2 + 3**0.5 / 3, rtol=1e-14)
+    np.testing.assert_allclose(ware.variance[0, 0], 4 / 4 + 3 * 2 / 9, rtol=1e-14)
+
+
+def test_weights_made_of_the_curve_by_hand() -> None:
+    """S(t-) is 1, 3/4, 1/2, 1/4; S~ is 4/5, 3/5, 2/5, 1/5. Only the first two times compare the groups."""
+    arguments = (by_hand.GROUPS_TIME, np.ones(4), by_hand.GROUPS_GROUP)
+    for options, first, second in (
+        ({"weighting": "peto-peto"}, 1, 3 / 4),
+        ({"weighting": "peto-peto-plus-one"}, 4 / 5, 3 / 5),
+        ({"weighting": "andersen"}, 4 / 5 * 4 / 5, 3 / 5 * 3 / 4),
+        ({"rho": 1, "gamma": 1}, 0, 3 / 4 * 1 / 4),
+        ({"gamma": 0.5}, 0, (1 / 4) ** 0.5),
+    ):
+        test = log_rank(*arguments, **options)  # pyright: ignore[reportArgumentType]
+        np.testing.assert_allclose(test.expected[0], first / 2 + second / 3, rtol=1e-14)
+        np.testing.assert_allclose(test.variance[0, 0], first**2 / 4 + second**2 * 2 / 9, rtol=1e-14)
+
+
+def test_a_curve_that_ends_before_others_enter_gives_no_weight_to_what_follows() -> None:
+    """All who are at risk die at 2, so S is 0 when the others come: only the first times count."""
+    rows = ([1, 2, 2, 6, 7, 8], [1, 1, 1, 1, 1, 1], [0, 0, 1, 0, 1, 1])
+    late = log_rank(*rows, entry=[0, 0, 0, 4, 4, 4], rho=1)
+    early = log_rank(*(column[:3] for column in rows), rho=1)
+    np.testing.assert_allclose(late.statistic, early.statistic, rtol=1e-12)
+    last = log_rank(*rows, entry=[0, 0, 0, 4, 4, 4], gamma=1)
+    np.testing.assert_allclose(last.observed[0], 2 / 3 * 0 + 1 / 3 * 1 + 1, rtol=1e-12)
 
 
 @given(ROWS, st.randoms(use_true_random=False))
@@ -186,6 +333,13 @@ def test_a_group_that_is_never_at_risk_at_an_event_takes_no_degree_of_freedom() 
         ({"stratum": [0, np.nan, 0]}, "`stratum` must be finite"),
         ({"rho": np.nan}, "`rho` must be finite and non-negative; it is nan."),
         ({"rho": -1}, "`rho` must be finite and non-negative; it is -1."),
+        ({"gamma": np.inf}, "`gamma` must be finite and non-negative; it is inf."),
+        ({"weighting": "breslow"}, '`weighting` must be one of "log-rank", "gehan", "tarone-ware"'),
+        ({"weighting": "gehan", "rho": 1}, "`rho` and `gamma` belong to Fleming-Harrington weights"),
+        ({"time": [1, -2, 3]}, "`time` must be finite and non-negative; 1 of 3 is not (first at index 1)."),
+        ({"event": [1, 2, 0]}, "`event` must be 0 or 1; 1 of 3 is not (first at index 1)."),
+        ({"entry": [0, 2, 0]}, "`entry` must be before `time`; 1 of 3 is not (first at index 1)."),
+        ({"time": []}, "`time` must hold at least one row; it has none."),
         ({"time": [1], "event": [1], "group": [1]}, "`group` must have at least two levels; it has 1."),
     ],
 )

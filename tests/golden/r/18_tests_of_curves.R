@@ -45,7 +45,7 @@ for (.nm in c("lung", "veteran", "pbc", "colon", "rotterdam")) {
 for (.nm in c("aml", "lung", "veteran", "pbc")) put("exact", .nm, bquote({ f <- coxph(Surv(e, t, s) ~ factor(k), data = .(D(.nm)), ties = "exact"); list(chisq = f$score, df = length(coef(f)), p = pchisq(f$score, length(coef(f)), lower.tail = FALSE)) }), note = "score test of the exact Cox model = log-rank test")
 
 # Robust tests
-rscore <- function(f) { k <- length(coef(f)); list(chisq = f$rscore, df = k, p = pchisq(f$rscore, k, lower.tail = FALSE)) }
+rscore <- function(f) { k <- length(coef(f)); x <- drop(f$rscore); list(chisq = x, df = k, p = pchisq(x, k, lower.tail = FALSE)) }
 for (.nm in c("lung", "veteran", "pbc", "colon", "rotterdam")) {
   put("robust", .nm, bquote(rscore(coxph(Surv(t, s) ~ factor(k), data = .(D(.nm)), weights = w, robust = TRUE, ties = "breslow"))))
   put("robust_all", .nm, bquote(rscore(coxph(Surv(e, t, s) ~ g + strata(c), data = .(D(.nm)), weights = w, cluster = m, ties = "breslow"))))
