@@ -8,6 +8,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.risk_set import (
     RiskSet,
+    event_table,
     risk_set,
     split_by_stratum,
     suffix_sum,
@@ -132,3 +133,33 @@ def test_what_is_not_accepted(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         risk_set(**arguments)
     assert str(caught.value) == message
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), min_size=1), st.sampled_from([1.0, 0.1, 1 / 30.4375]))
+@settings(deadline=None, max_examples=60)
+def test_the_table_of_events_is_that_of_the_risk_set_to_the_byte(rows: Any, unit: float) -> None:
+    time, event = np.array([row[0] for row in rows]) * unit, np.array([row[1] for row in rows])
+    time[::3] *= 1 + 1e-12  # equal up to rounding
+    sets = risk_set(time, event)
+    distinct, at_risk, events = event_table(time, event)
+    np.testing.assert_array_equal(distinct, sets.time)
+    np.testing.assert_array_equal(at_risk, sum_at_risk(sets))
+    np.testing.assert_array_equal(events, sum_by_time(sets, sets.event.astype(float)))
+    for one, other in zip(event_table(time[::-1], event[::-1]), (distinct, at_risk, events), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_the_table_of_events_at_the_ends_of_the_numbers() -> None:
+    time = [0.0, -0.0, 5e-324, 1e308, 1e-300]
+    distinct, at_risk, events = event_table(time, [1, 1, 0, 1, 1])
+    np.testing.assert_array_equal(distinct, [0, 1e308])
+    np.testing.assert_array_equal(at_risk, [5, 1])
+    np.testing.assert_array_equal(events, [3, 1])
+    assert event_table(np.array([1.0, 2, 3, 4])[::2], [True, False])[0].tolist() == [1, 3]
+    for bad in ([np.nan, 1], [-1, 1], [np.inf, 1]):
+        with pytest.raises(InputError, match="`time` must be finite"):
+            event_table(bad, [1, 1])
+    with pytest.raises(InputError, match="`event` must be 0 or 1"):
+        event_table([1, 2], [1, 2])
+    with pytest.raises(InputError, match="`time` must hold at least one row"):
+        event_table([], [])
