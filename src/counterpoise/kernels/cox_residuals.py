@@ -11,7 +11,7 @@ from counterpoise.kernels.arrays import Counts, Floats
 from counterpoise.kernels.cox import CoxFit
 from counterpoise.kernels.cox_baseline import Increments, increments
 from counterpoise.kernels.cox_blocks import martingale, score_residuals
-from counterpoise.kernels.sandwich import sum_by_cluster
+from counterpoise.kernels.sandwich import group_codes, sum_by_cluster
 
 ResidualKind = Literal["martingale", "deviance", "score", "dfbeta", "dfbetas"]
 
@@ -72,11 +72,12 @@ def residuals(
         values = values / design.weights[:, None]
     result = np.zeros((fit.n, values.shape[1]))
     result[design.rows] = values
-    if collapse is not None:
-        result = sum_by_cluster(result, _labels(collapse, fit.n))
+    labels = None if collapse is None else group_codes("collapse", collapse, fit.n)
+    if labels is not None:
+        result = sum_by_cluster(result, labels)
     if not by_row:
         return result
-    return _deviance(fit, result[:, 0], collapse) if kind == "deviance" else result[:, 0]
+    return _deviance(fit, result[:, 0], labels) if kind == "deviance" else result[:, 0]
 
 
 def schoenfeld_residuals(fit: CoxFit, *, scaled: bool = False, weighted: bool = False) -> SchoenfeldResiduals:
@@ -128,20 +129,13 @@ def _score(fit: CoxFit, steps: Increments, kind: str) -> Floats:
     return values if kind == "dfbeta" else values / np.sqrt(np.diag(fit.naive_covariance))
 
 
-def _labels(collapse: ArrayLike, n: int) -> np.ndarray:
-    labels = np.asarray(collapse)
-    if labels.shape != (n,):
-        raise InputError(f"`collapse` must have {n} elements, one a row; its shape is {labels.shape}.")
-    return labels
-
-
-def _deviance(fit: CoxFit, m: Floats, collapse: ArrayLike | None) -> Floats:
+def _deviance(fit: CoxFit, m: Floats, labels: Counts | None) -> Floats:
     design = fit.design
     assert design is not None
     events = np.zeros((fit.n, 1))
     events[design.rows[design.deaths]] = 1.0
-    if collapse is not None:
-        events = sum_by_cluster(events, collapse)
+    if labels is not None:
+        events = sum_by_cluster(events, labels)
     count = events[:, 0]
     some = count > 0
     share = np.divide(count - m, count, out=np.ones_like(m), where=some)
