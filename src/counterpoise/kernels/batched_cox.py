@@ -1,6 +1,6 @@
 """Cox regressions on several covariates under many weightings of the same rows, for resampling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.batched_restricted_mean import as_batch
 from counterpoise.kernels.cox import as_covariates, check_ties, maximise
-from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
+from counterpoise.kernels.cox_design import Ties, arrange
 from counterpoise.kernels.risk_set import RiskSet, risk_set
 from counterpoise.kernels.verdict import Verdict
 
@@ -52,11 +52,12 @@ def batched_cox(
         raise InputError("`event` must hold at least one event; it has none.")
     design = arrange(sets, covariates, np.ones(sets.n), None, ties)
     full = maximise(design, np.zeros(covariates.shape[1]))
-    start = full.coefficients if full.verdict is Verdict.CONVERGED else np.zeros(covariates.shape[1])
+    converges = full.verdict is Verdict.CONVERGED
+    start = full.coefficients / design.scale if converges else np.zeros(covariates.shape[1])
     coefficients = np.full((batch.shape[0], covariates.shape[1]), np.nan)
     converged = np.zeros(batch.shape[0], dtype=bool)
     failures: dict[str, int] = {}
-    refit = partial(_refit, sets, covariates, design, start, ties)
+    refit = partial(_refit, sets, covariates, start, ties)
     for number, row in enumerate(batch):
         if np.isnan(row).any():
             ended = "unknown"
@@ -70,27 +71,15 @@ def batched_cox(
     return BatchedCox(coefficients, converged, failures)
 
 
-def _refit(
-    sets: RiskSet, x: Floats, design: CoxDesign, start: Floats, ties: Ties, weights: Floats
-) -> tuple[Verdict, Floats]:
-    """Return how the fit under (n,) `weights` ended, and where; `start` is of the columns of `design`."""
+def _refit(sets: RiskSet, x: Floats, start: Floats, ties: Ties, weights: Floats) -> tuple[Verdict, Floats]:
+    """Return how the fit under (n,) `weights` ended, and where."""
     present = weights > 0
-    if present.all():
-        own = _reweighted(design, weights[design.rows])
-    elif not (present & sets.event).any():
+    if not (present & sets.event).any():
         return Verdict.NO_EVENTS, start
-    else:
-        # Another set of rows has other ties and another spread of its columns.
-        left = risk_set(sets.time[sets.group[present]], sets.event[present])
-        own = arrange(left, x[present], weights[present], None, ties)
-        start = start / design.scale * own.scale
-    ascent = maximise(own, start)
-    return ascent.verdict, ascent.coefficients / own.scale
-
-
-def _reweighted(design: CoxDesign, weights: Floats) -> CoxDesign:
-    """Return the same rows with other positive weights, (n,) in the order of the design."""
-    dying = np.bincount(design.death_group, weights[design.deaths], design.death_weight.size)
-    tied = design.tied
-    mean = dying[tied.group] / np.bincount(tied.of, minlength=tied.group.size)
-    return replace(design, weights=weights, death_weight=dying, tied=replace(tied, mean_weight=mean))
+    if not present.all():
+        # Another set of rows has other ties, too.
+        sets = risk_set(sets.time[sets.group[present]], sets.event[present])
+        x, weights = x[present], weights[present]
+    design = arrange(sets, x, weights, None, ties)
+    ascent = maximise(design, start * design.scale)
+    return ascent.verdict, ascent.coefficients / design.scale

@@ -21,6 +21,8 @@ SETTLED = 1e-11
 ENDLESS_SPREAD = 40.0
 FARTHEST = 5.0
 SMALLEST_STEP = 1e-12
+FLAT = 1e-8
+LARGEST_EXPONENT = 700.0
 SMALLEST_MEAN = 0.01
 ROUNDING = 1e-13
 
@@ -78,8 +80,9 @@ def fit_mean(design: Floats, y: Floats, weights: Floats, link: Link, start: Floa
     """Solve sum of w v (y - mu) x = 0 for the coefficients of the (n, q) `design`, from `start` (q,).
 
     v is d mu / d eta, so that the root is the least-squares fit; or 1 if `canonical`, for the identity and the log
-    link, whose equations are then those of a Poisson mean. The columns should be of unit spread. Scoring steps are
-    halved while they raise the loss. A root at infinity is the verdict MONOTONE.
+    link, whose equations are then those of a Poisson mean. The columns should be of unit spread. Newton's steps,
+    or scoring steps where the loss is not convex, are halved while they raise it. A root at infinity is the verdict
+    MONOTONE.
 
     >>> fit_mean(np.ones((2, 1)), np.array([1.0, 3.0]), np.ones(2), "log", np.zeros(1), canonical=True).mean
     array([2., 2.])
@@ -104,13 +107,18 @@ def without_root(design: Floats, verdict: Verdict, at_fault: tuple[int, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Point:
-    """The loss at one value of the predictors, and what a scoring step from there needs; arrays are (n,)."""
+    """The loss at one value of the predictors, and what a step from there needs; arrays are (n,)."""
 
     predictor: Floats
     loss: float
     gradient: Floats
     """Minus the derivative of the loss by each predictor."""
     curvature: Floats
+    """Its second derivative by each predictor; some may be negative."""
+    expected: Floats
+    """The expectation of that, which is not."""
+    slope: Floats
+    """d mu / d eta."""
 
 
 Loss = Callable[[Floats, Floats, Floats, Link], _Point]
@@ -118,13 +126,29 @@ Loss = Callable[[Floats, Floats, Floats, Link], _Point]
 
 def _square_loss(y: Floats, weights: Floats, predictor: Floats, link: Link) -> _Point:
     mean, slope = mean_and_slope(predictor, link)
-    residual = weights * (y - mean)
-    return _Point(predictor, 0.5 * float(residual @ (y - mean)), residual * slope, weights * slope**2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = weights * (y - mean)
+        expected = weights * slope**2
+        curvature = expected - residual * _bend(predictor, mean, slope, link)
+        return _Point(predictor, 0.5 * float(residual @ (y - mean)), residual * slope, curvature, expected, slope)
 
 
 def _poisson_loss(y: Floats, weights: Floats, predictor: Floats, link: Link) -> _Point:
     mean, slope = mean_and_slope(predictor, link)
-    return _Point(predictor, float(weights @ (mean - y * predictor)), weights * (y - mean), weights * slope)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss, expected = float(weights @ (mean - y * predictor)), weights * slope
+    return _Point(predictor, loss, weights * (y - mean), expected, expected, slope)
+
+
+def _bend(predictor: Floats, mean: Floats, slope: Floats, link: Link) -> Floats:
+    """Return the second derivative of mu by eta."""
+    if link == "identity":
+        return np.zeros_like(mean)
+    if link == "log":
+        return mean
+    if link == "logit":
+        return slope * (1.0 - 2.0 * mean)
+    return np.where(slope > 0, slope * (1.0 - np.exp(np.minimum(predictor, LARGEST_EXPONENT))), 0.0)
 
 
 def _descend(
@@ -135,14 +159,11 @@ def _descend(
     # Differences of the loss below its rounding cannot be told from none.
     floor = ROUNDING * float(weights @ (y**2 + np.abs(y) * (1.0 + np.abs(here.predictor))))
     for steps in range(MAX_STEPS):
-        try:
-            step = np.linalg.solve((design * here.curvature[:, None]).T @ design, design.T @ here.gradient)
-        except np.linalg.LinAlgError:
+        step = _step(design, here)
+        if step is None or (link != "identity" and np.ptp(here.predictor) > ENDLESS_SPREAD):
             return beta, steps, Verdict.MONOTONE
         shift = design @ step
         reach = float(np.abs(shift).max())
-        if not np.isfinite(reach) or (link != "identity" and np.ptp(here.predictor) > ENDLESS_SPREAD):
-            return beta, steps, Verdict.MONOTONE
         if reach <= SETTLED * (1.0 + float(np.abs(here.predictor).max())):
             return beta + step, steps + 1, Verdict.CONVERGED
         size = 1.0 if link == "identity" else min(1.0, FARTHEST / reach)
@@ -150,7 +171,24 @@ def _descend(
         while not ahead.loss <= here.loss + floor:
             size /= 2.0
             if size < SMALLEST_STEP:
-                return beta, steps, Verdict.MAX_STEPS
+                return beta, steps, _stuck(here)
             ahead = loss(y, weights, here.predictor + size * shift, link)
         beta, here = beta + size * step, ahead
-    return beta, MAX_STEPS, Verdict.MAX_STEPS
+    return beta, MAX_STEPS, _stuck(here)
+
+
+def _step(design: Floats, point: _Point) -> Floats | None:
+    """Return Newton's step where the loss is convex, else the scoring step; None where neither is determined."""
+    downhill = design.T @ point.gradient
+    newton = (design * point.curvature[:, None]).T @ design
+    if np.isfinite(newton).all() and not aliased_columns(newton).any():
+        return np.linalg.solve(newton, downhill)
+    scoring = (design * point.expected[:, None]).T @ design
+    if not np.isfinite(scoring).all() or aliased_columns(scoring).any():
+        return None
+    return np.linalg.solve(scoring, downhill)
+
+
+def _stuck(point: _Point) -> Verdict:
+    """Say whether an end without a root is on the way to infinity, where some rows no longer respond."""
+    return Verdict.MONOTONE if point.slope.min() <= FLAT * point.slope.max() else Verdict.MAX_STEPS
