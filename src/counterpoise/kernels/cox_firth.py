@@ -111,7 +111,8 @@ def firth_cox(  # noqa: PLR0913 - the terms of a Cox model, each with the defaul
     Wald's. A limit that no value of the coefficient reaches is infinite; one that could not be found is NaN.
 
     The record carries a verdict and this function does not raise on it: without events, or with collinear
-    covariates (`at_fault`), all estimates are NaN. Raises `InputError` as `cox`.
+    covariates (`at_fault`), all estimates are NaN; where the iterations did not settle, limits and p-values are. Raises
+    `InputError` as `cox`.
 
     >>> fit = firth_cox(time=[1, 2, 3, 4, 5, 6], event=[1, 1, 1, 0, 0, 0], x=[1, 1, 1, 0, 0, 0])
     >>> fit.coefficients.round(4), fit.lower.round(4), fit.upper.round(4), fit.verdict.value
@@ -278,8 +279,6 @@ def _limit(design: CoxDesign, summit: _Summit, column: int, distance: float, dro
     inside, outside, value = summit.beta[column], np.copysign(np.inf, distance), summit.beta[column] + distance
     beta, point, width = summit.beta, summit.point, float(np.ptp(design.z[1 + column]))
     for _ in range(MAX_TRIALS):
-        if abs(value - summit.beta[column]) * width > ENDLESS_SPREAD:
-            return float(np.copysign(np.inf, distance))
         found = _profile(design, _ahead(beta, point, column, value), column, value)
         if not found.settled:
             outside, value = value, (inside + value) / 2
@@ -290,6 +289,8 @@ def _limit(design: CoxDesign, summit: _Summit, column: int, distance: float, dro
         target = value - excess / slope if slope * distance > 0 else np.nan
         if abs(excess) < EXACT_ROOT and np.isfinite(target):
             return float(target)
+        if excess < 0 and abs(value - summit.beta[column]) * width > ENDLESS_SPREAD:
+            return float(np.copysign(np.inf, distance))
         inside, outside = (value, outside) if excess < 0 else (inside, value)
         value = _between(target, inside, outside, summit.beta[column], distance)
     return np.nan
@@ -339,7 +340,9 @@ def _answer(design: CoxDesign, null: Penalised, summit: _Summit, confidence: flo
     drop = float(chdtri(1, 1 - confidence))
     lower, upper = (summit.beta + sign * np.sqrt(drop) * error for sign in (-1, 1))
     statistic = (summit.beta / error) ** 2
-    if profile:
+    if not summit.settled:
+        lower = upper = statistic = np.full(scale.size, np.nan)
+    elif profile:
         columns = range(scale.size)
         far = np.sqrt(drop) * error
         lower = np.array([_limit(design, summit, k, -far[k], drop) for k in columns])
