@@ -209,7 +209,7 @@ def _average(
     survival = np.exp(-read.hazard[of] * ratio[:, None])
     # a stratum of no weight in the average has no say in it, even where its curve is not known
     survival = np.where(share[:, None] > 0, survival, 0.0)
-    mean = share @ survival
+    mean = np.where((read.hazard == 0).all(axis=0), 1.0, share @ survival)
     influence = share[:, None] * (survival - mean)
     slope = -(share * ratio)[:, None] * survival
     by_stratum = np.zeros(read.hazard.shape)
