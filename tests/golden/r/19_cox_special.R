@@ -47,7 +47,7 @@ for (scaled in c(TRUE, FALSE)) {
   eval(bquote(gold(.(paste0("ridge_ovarian_", s)), "survival::ovarian", ridged(coxph(Surv(futime, fustat) ~ ridge(age, rx, resid.ds, ecog.ps, theta = 1.5, scale = .(scaled)), ovarian, ties = "breslow", control = TIGHT)))))
 }
 gold("ridge_veteran_part", "survival::veteran", ridged(coxph(Surv(time, status) ~ trt + ridge(karno, age, theta = 40, scale = TRUE) + strata(prior), vet, control = TIGHT)), note = "trt is not penalised; df by term")
-gold("ridge_lung_weights", "survival::lung, complete ph.ecog; w = 0.5 + (row %% 5) / 4", ridged(coxph(Surv(time, status == 2) ~ ridge(age, sex, ph.ecog, theta = 10, scale = TRUE), lung2, weights = w, control = TIGHT)))
+gold("ridge_lung_weights", "survival::lung, complete ph.ecog; w = 0.5 + (row %% 5) / 4", ridged(coxph(Surv(time, status == 2) ~ ridge(age, sex, ph.ecog, theta = 10, scale = TRUE), lung2, weights = w, robust = FALSE, control = TIGHT)))
 gold("ridge_rotterdam_entry", ROT, ridged(coxph(Surv(entry_months, dmonths, death) ~ ridge(age, lnodes, hormon, theta = 100, scale = TRUE), rott, control = TIGHT)))
 
 # ---- natural splines --------------------------------------------------------------------------
