@@ -20,6 +20,7 @@ COMPARED = "Restricted means compared"
 REGRESSION = "Restricted mean regression"
 PSEUDO = "Pseudo-observations"
 GEE = "Pseudo-observation regression"
+NORMAL = 1.959963984540054
 
 Rows = tuple[Floats, Floats, Floats]
 
@@ -68,6 +69,13 @@ def test_value_and_standard_error(name: str, key: str, horizon: float) -> None:
     means = [restricted_mean(time[group == level], event[group == level], horizon) for level in levels]
     agrees(f"{PLAIN}: value", NAME, key, [m.value for m in means], table(key)[:, 0])
     agrees(f"{PLAIN}: standard error (Greenwood)", NAME, key, [m.std_error for m in means], table(key)[:, 1])
+    reach = NORMAL * table(key)[:, 1]
+    value, lost = table(key)[:, 0], horizon - table(key)[:, 0]
+    limits = [[m.lower, m.upper] for m in means]
+    agrees(f"{PLAIN}: limits", NAME, key, limits, np.column_stack([value - reach, value + reach]))
+    ours = [[m.time_lost, m.std_error, m.time_lost_lower, m.time_lost_upper] for m in means]
+    theirs = np.column_stack([lost, table(key)[:, 1], lost - reach, lost + reach])
+    agrees(f"{PLAIN}: time lost and its limits", NAME, key, ours, theirs)
     grouped = restricted_mean_comparison(time, event, group, horizon).groups
     assert [m.value for m in grouped] == [m.value for m in means]
 
@@ -114,16 +122,17 @@ def test_comparison_of_survrm2(name: str, key: str, horizon: float) -> None:
     r = golden("rmst2", key)
     assert r["tau"] == horizon
     result = restricted_mean_comparison(time, event, group, horizon)
-    for number, arm in enumerate(("arm0", "arm1")):
-        mean = result.groups[number]
-        ours = [mean.value, mean.std_error, mean.lower, mean.upper]
-        agrees(f"{PLAIN}: survRM2's arm", "rmst2", key, ours, list(r[f"rmst_{arm}"].values()))
+    for mean, arm in zip(result.groups, ("arm0", "arm1"), strict=True):
+        value, std_error, *limits = r[f"rmst_{arm}"].values()
+        agrees(f"{PLAIN}: value", "rmst2", key, mean.value, value)
+        agrees(f"{PLAIN}: standard error (Greenwood)", "rmst2", key, mean.std_error, std_error)
+        agrees(f"{PLAIN}: limits", "rmst2", key, [mean.lower, mean.upper], limits)
         lost = [mean.time_lost, mean.std_error, mean.time_lost_lower, mean.time_lost_upper]
-        agrees(f"{PLAIN}: survRM2's time lost", "rmst2", key, lost, list(r[f"rmtl_{arm}"].values()))
+        agrees(f"{PLAIN}: time lost and its limits", "rmst2", key, lost, list(r[f"rmtl_{arm}"].values()))
     contrasts = {"difference": result.difference, "ratio": result.ratio, "ratio of time lost": result.time_lost_ratio}
     for (what, contrast), theirs in zip(contrasts.items(), r["unadjusted"]["values"], strict=True):
         ours = [contrast.estimate[0], contrast.lower[0], contrast.upper[0], contrast.p_value[0]]
-        agrees(f"{COMPARED}: {what} of survRM2", "rmst2", key, ours, theirs)
+        agrees(f"{COMPARED}: {what}", "rmst2", key, ours, theirs)
 
 
 @pytest.mark.parametrize(("name", "horizon"), [("lung", 365.0), ("veteran", 200.0), ("pbc", 3000.0)])
@@ -189,7 +198,7 @@ def test_adjusted_analysis_of_survrm2(horizon: float) -> None:
         tolerance = 1e-10 if model == "difference" else 1e-8
         ratio = model != "difference"
         limits = [np.exp(v) if ratio else v for v in (fit.lower, fit.upper)]
-        where = f"{REGRESSION}, survRM2: {model.replace('_', ' ')}"
+        where = f"{REGRESSION}: {model.replace('_', ' ')}"
         agrees(f"{where}, coefficients", "rmst2", key, fit.coefficients, r[:, 0], tolerance=tolerance)
         agrees(f"{where}, standard errors", "rmst2", key, fit.std_error, r[:, 1], tolerance=tolerance)
         agrees(f"{where}, limits", "rmst2", key, np.column_stack(limits), r[:, -2:], tolerance=tolerance)
@@ -208,6 +217,11 @@ def test_adjusted_analysis(key: str, model: str) -> None:
     agrees(f"{where}, coefficients", NAME, key, fit.coefficients, r["coef"])
     agrees(f"{where}, standard errors", NAME, key, fit.std_error, r["se"])
     agrees(f"{where}, covariance", NAME, key, fit.covariance, r["vcov"], relative_to="largest")
+    limits = np.array(r["coef"])[:, None] + NORMAL * np.outer(r["se"], [-1, 1])
+    ours = np.column_stack([fit.lower, fit.upper])
+    if model != "difference":
+        limits, ours = np.exp(limits), np.exp(ours)
+    agrees(f"{where}, limits", NAME, key, ours, limits)
 
 
 TIMES = {"lung": [100, 365, 600], "veteran": [50, 100, 300], "Melanoma": [1000, 2000, 3000]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr, ndtri
 
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.newton import aliased_columns
@@ -103,6 +103,31 @@ def without_root(design: Floats, verdict: Verdict, at_fault: tuple[int, ...] = (
     """Return the record of a fit that has no root, for the reason `verdict`."""
     rows, width = design.shape
     return MeanFit(np.full(width, np.nan), np.full(rows, np.nan), np.full(rows, np.nan), steps, verdict, at_fault)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wald:
+    """Estimates held against zero, with limits; every array is (q,)."""
+
+    std_error: Floats
+    lower: Floats
+    upper: Floats
+    z: Floats
+    """NaN where the standard error is zero."""
+    p_value: Floats
+    """Two-sided."""
+
+
+def wald(estimate: Floats, covariance: Floats, confidence: float) -> Wald:
+    """Return the standard errors, limits and tests of (q,) estimates with a (q, q) covariance.
+
+    >>> wald(np.array([2.0]), np.array([[1.0]]), 0.95).lower.round(3)
+    array([0.04])
+    """
+    std_error = np.sqrt(np.diag(covariance))
+    reach = float(ndtri(0.5 + confidence / 2)) * std_error
+    z = np.divide(estimate, std_error, out=np.full(estimate.shape, np.nan), where=std_error > 0)
+    return Wald(std_error, estimate - reach, estimate + reach, z, 2 * ndtr(-np.abs(z)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

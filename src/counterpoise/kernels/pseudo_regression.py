@@ -5,13 +5,12 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats, as_matrix, as_weights
 from counterpoise.kernels.cox import as_covariates
 from counterpoise.kernels.logistic import centre_and_scale, dependent_columns
-from counterpoise.kernels.mean_regression import Link, fit_mean, link_of, without_root
+from counterpoise.kernels.mean_regression import Link, fit_mean, link_of, wald, without_root
 from counterpoise.kernels.restricted_mean import check_confidence
 from counterpoise.kernels.sandwich import group_codes, sandwich
 from counterpoise.kernels.verdict import Verdict
@@ -99,16 +98,15 @@ def pseudo_regression(
         bread = np.linalg.inv((derivative * long_weights[:, None]).T @ derivative)
         influence = score.reshape(k, n, -1).sum(axis=0) @ bread @ back.T
         covariance = sandwich(influence, clusters)
-    beta, std_error = back @ fit.coefficients, np.sqrt(np.diag(covariance))
-    reach = float(ndtri(0.5 + confidence / 2)) * std_error
-    z = np.divide(beta, std_error, out=np.full(beta.shape, np.nan), where=std_error > 0)
+    beta = back @ fit.coefficients
+    tests = wald(beta, covariance, confidence)
     return PseudoRegression(
         coefficients=beta,
-        std_error=std_error,
-        lower=beta - reach,
-        upper=beta + reach,
-        z=z,
-        p_value=2 * ndtr(-np.abs(z)),
+        std_error=tests.std_error,
+        lower=tests.lower,
+        upper=tests.upper,
+        z=tests.z,
+        p_value=tests.p_value,
         covariance=covariance,
         influence=influence,
         n=n,

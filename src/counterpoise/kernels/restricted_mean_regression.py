@@ -6,13 +6,12 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts, Floats, as_levels, as_weights
 from counterpoise.kernels.cox import as_covariates
 from counterpoise.kernels.logistic import back_transform, centre_and_scale, dependent_columns, standardised
-from counterpoise.kernels.mean_regression import MeanFit, fit_mean, link_of, without_root
+from counterpoise.kernels.mean_regression import MeanFit, fit_mean, link_of, wald, without_root
 from counterpoise.kernels.restricted_mean import check_confidence, check_horizon, require_follow_up
 from counterpoise.kernels.risk_set import TIE_TOLERANCE, risk_set, split_by_stratum, suffix_sum, sum_by, sum_by_time
 from counterpoise.kernels.sandwich import group_codes, sandwich
@@ -111,16 +110,14 @@ def restricted_mean_regression(  # noqa: PLR0913 - the terms of the model, each 
         influence = censoring.project(score, case_weights) @ bread @ back.T
         covariance = sandwich(influence, clusters)
     beta = back @ fit.coefficients
-    std_error = np.sqrt(np.diag(covariance))
-    reach = float(ndtri(0.5 + confidence / 2)) * std_error
-    z = np.divide(beta, std_error, out=np.full(beta.shape, np.nan), where=std_error > 0)
+    tests = wald(beta, covariance, confidence)
     return RestrictedMeanRegression(
         coefficients=beta,
-        std_error=std_error,
-        lower=beta - reach,
-        upper=beta + reach,
-        z=z,
-        p_value=2 * ndtr(-np.abs(z)),
+        std_error=tests.std_error,
+        lower=tests.lower,
+        upper=tests.upper,
+        z=tests.z,
+        p_value=tests.p_value,
         covariance=covariance,
         influence=influence,
         censoring_weight=censoring.inverse,
