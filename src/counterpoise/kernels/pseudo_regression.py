@@ -1,6 +1,6 @@
 """Regression of pseudo-observations on covariates by generalised estimating equations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -10,7 +10,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats, as_matrix, as_weights
 from counterpoise.kernels.cox import as_covariates
 from counterpoise.kernels.logistic import centre_and_scale, dependent_columns
-from counterpoise.kernels.mean_regression import Link, fit_mean, link_of, wald, without_root
+from counterpoise.kernels.mean_regression import Link, MeanFit, fit_mean, link_of, wald, without_root
 from counterpoise.kernels.restricted_mean import check_confidence
 from counterpoise.kernels.sandwich import group_codes, sandwich
 from counterpoise.kernels.verdict import Verdict
@@ -86,11 +86,7 @@ def pseudo_regression(
     clusters = None if cluster is None else group_codes("cluster", cluster, n)
     design, back, start = _design(y, covariates, w, link)
     long_weights, long_y = np.tile(w, k), y.T.ravel()
-    dependent = dependent_columns(covariates, *centre_and_scale(covariates))
-    if dependent.size:
-        fit = without_root(design, Verdict.COLLINEAR, tuple(int(column) for column in dependent))
-    else:
-        fit = fit_mean(design, long_y, long_weights, link, start, canonical=False)
+    fit = _fit(design, long_y, long_weights, covariates, link, start)
     covariance, influence = np.full(back.shape, np.nan), np.full((n, back.shape[0]), np.nan)
     if fit.verdict is Verdict.CONVERGED:
         derivative = design * fit.slope[:, None]
@@ -115,7 +111,7 @@ def pseudo_regression(
         confidence=confidence,
         iterations=fit.steps,
         verdict=fit.verdict,
-        at_fault=fit.at_fault if dependent.size else tuple(c - k for c in fit.at_fault if c >= k),
+        at_fault=fit.at_fault,
     )
 
 
@@ -128,3 +124,12 @@ def _design(y: Floats, x: Floats, weights: Floats, link: Link) -> tuple[Floats, 
     back[:k, k:] = -centre / scale
     start = np.concatenate([link_of(weights @ y / weights.sum(), link), np.zeros(p)])
     return design, back, start
+
+
+def _fit(design: Floats, y: Floats, weights: Floats, x: Floats, link: Link, start: Floats) -> MeanFit:
+    """Fit the (k n, k + p) design, and name the columns at fault as those of x."""
+    dependent = dependent_columns(x, *centre_and_scale(x))
+    if dependent.size:
+        return without_root(design, Verdict.COLLINEAR, tuple(int(column) for column in dependent))
+    fit, k = fit_mean(design, y, weights, link, start, canonical=False), start.size - x.shape[1]
+    return replace(fit, at_fault=tuple(column - k for column in fit.at_fault if column >= k))
