@@ -252,6 +252,7 @@ def spline_hazard_ratio(
         raise InputError(f"`columns` must be {spline.degrees_of_freedom}, as the spline has; there are {where.size}.")
     at = as_vector("values", values)
     difference = spline.at(at) - spline.at(as_vector("reference", [reference]))
+    difference[at == reference] = 0.0  # which products of matrices of different sizes leave to the rounding
     log_ratio, error = np.full(at.size, np.nan), np.full(at.size, np.nan)
     if fit.verdict is Verdict.CONVERGED:
         log_ratio = difference @ fit.coefficients[where]
