@@ -348,3 +348,17 @@ def test_what_is_not_accepted(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         log_rank(**arguments)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weighting", ["log-rank", *KINDS])
+def test_holds_its_level(weighting: Any) -> None:
+    """5 % of 4,000 tests of three groups, with ties and late entry, whose error is .34 %."""
+    rng, p = np.random.default_rng(7), []
+    for _ in range(4000):
+        time, end, entry = np.ceil(rng.exponential(8, 200)), rng.uniform(3, 20, 200), rng.uniform(0, 3, 200)
+        seen = np.minimum(time, end) > entry
+        group = rng.integers(0, 3, 200)
+        rows = (column[seen] for column in (np.minimum(time, end), time <= end, group))
+        p.append(log_rank(*rows, entry=entry[seen], weighting=weighting).p_value)
+    assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 4 * 0.0034
