@@ -28,8 +28,8 @@ class _Points:
     """(r + q,) dense rank of the predictor."""
     entering: Bools
     """(r + q,) whether the point is an entry."""
-    event: Bools
-    """(r + q,)"""
+    at: Counts
+    """(D,) the points that are events."""
     tied: bool
     """Whether two rows have one value of the predictor."""
     alone: bool
@@ -38,16 +38,20 @@ class _Points:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Partners:
-    """Sums over the partners of each of P points; every array is (P,)."""
+    """Sums over the partners of the D events and of all P points."""
 
     below: Floats
-    """Those who outlive the event of this point with a smaller predictor; means nothing where there is no event."""
+    """(D,) those who outlive the event with a smaller predictor."""
     above: Floats
+    """(D,) with a larger one."""
     beside: Floats
+    """(D,) with the same."""
     larger: Floats
-    """Those whose event the point outlives, or precedes by its entry, with a larger predictor."""
+    """(P,) those with an event before the end, or the entry, that the point is, and a larger predictor."""
     smaller: Floats
+    """(P,)"""
     equal: Floats
+    """(P,)"""
 
 
 def count_pairs(
@@ -60,22 +64,25 @@ def count_pairs(
     are 1: then counts are exact.
     """
     points = _arrange(sets, stratum, x)
-    row, event = points.row, points.event
-    own = factor[sets.group[row]]
-    present = np.where(points.entering, -w[row], w[row])
-    failing = np.where(event, w[row] * own, 0.0)
+    row, at = points.row, points.at
+    weight = w[row]
+    own = factor[sets.group[row[at]]]
+    failing = np.zeros(row.size)
+    failing[at] = weight[at] * own
+    present = np.where(points.entering, -weight, weight)
     partners = _partners(points, present, failing, whole=whole)
     sums, counts = [], []
-    # an entry takes back the events that its row was not at risk at
-    sign = np.where(points.entering, -1, 1)
     for as_first, as_second in (
         (partners.below, partners.larger),
         (partners.above, partners.smaller),
         (partners.beside, partners.equal),
     ):
-        sums.append(sum_by(row, np.where(event, own * as_first, 0) + sign * as_second, sets.n))
-        counts.append(sum_by(points.stratum[event], failing[event] * as_first[event], k))
-    by_stratum = np.column_stack([*counts, *_tied_events(points, w[row], own, k)])
+        # an entry takes back the events that its row was not at risk at
+        of_row = sum_by(row, np.where(points.entering, -as_second, as_second), sets.n)
+        of_row[row[at]] += own * as_first
+        sums.append(of_row)
+        counts.append(sum_by(points.stratum[at], failing[at] * as_first, k))
+    by_stratum = np.column_stack([*counts, *_tied_events(points, weight[at], own, k)])
     return by_stratum, sums[0], sums[1], sums[2]
 
 
@@ -93,40 +100,41 @@ def _arrange(sets: RiskSet, stratum: Counts, x: Floats) -> _Points:
         late = np.flatnonzero(sets.first > begin[stratum])
         row, slot = np.concatenate((row, late)), np.concatenate((slot, 3 * sets.first[late]))
         kind = np.concatenate((kind, np.zeros(late.size, dtype=np.int8)))
-    order = np.argsort(slot * levels + (levels - 1 - rank[row]))
-    row, slot, kind = row[order], slot[order], kind[order]
     tied, alone = levels < sets.n, row.size == sets.n and not stratum.any()
-    return _Points(row, slot, stratum[row], rank[row], kind == 0, kind == 1, tied, alone)
+    distinct = alone and sets.time.size == sets.n
+    order = sets.order if distinct else np.argsort(slot * levels + (levels - 1 - rank[row]))
+    row, slot, kind = row[order], slot[order], kind[order]
+    return _Points(
+        row, slot, stratum if alone else stratum[row], rank[row], kind == 0, np.flatnonzero(kind == 1), tied, alone
+    )
 
 
 def _partners(points: _Points, present: Floats, failing: Floats, *, whole: bool) -> _Partners:
     """Sum over the partners of each point: `present` of those it may precede, `failing` of those it may outlive."""
+    at, size = points.at, points.row.size
     order, place = _by_predictor(points)
-    early = sum_earlier_and_lower(place, _pack(present, failing, whole=whole))
-    early_present, smaller = _unpack(early, whole=whole)
-    by_time = _running(present)
-    begin, end = (0, place.size) if points.alone else _runs(points.stratum)
+    early, smaller = _unpack(sum_earlier_and_lower(place, _pack(present, failing, whole=whole)), whole=whole)
+    begin, end = (0, size) if points.alone else _runs(points.stratum)
+    last = size if points.alone else _runs(points.stratum[order])[1]
     slot_begin, slot_end = _runs(points.slot)
-    fails = _running(failing)
-    by_rank = _running(present[order])
-    stratum = points.stratum[order]
-    last = place.size if points.alone else _runs(stratum)[1]
-    lower = np.empty_like(present)
-    beside, equal, same_end = np.zeros_like(present), np.zeros_like(present), np.arange(1, place.size + 1)
-    if not points.tied:
-        lower[order] = by_rank[last] - by_rank[1:]
-    else:
-        rank = points.rank[order]
+    by_time, by_rank = _running(present), _running(present[order])
+    lower, beside, equal, same_end = np.empty(size), np.zeros(size), np.zeros(size), at + 1
+    if points.tied:
+        stratum, rank = points.stratum[order], points.rank[order]
         tie_begin, tie_end = _runs(stratum, rank)
-        lower[order] = by_rank[last] - by_rank[tie_end]
         now_begin, now_end = _runs(stratum, rank, points.slot[order])
+        lower[order] = by_rank[last] - by_rank[tie_end]
         beside[order] = by_rank[tie_end] - by_rank[now_end]
         fails_by_rank = _running(failing[order])
         equal[order] = fails_by_rank[now_begin] - fails_by_rank[tie_begin]
-        _, same_end = _runs(points.slot, points.rank)
+        same_end = _runs(points.slot, points.rank)[1][at]
+    else:
+        lower[order] = by_rank[last] - by_rank[1:]
+    slot_end, beside = slot_end[at], beside[at]
     # of the deaths of its own time, which stand behind it if their predictor is smaller, an event may precede none
-    below = lower - early_present - (by_time[slot_end] - by_time[same_end])
-    above = (by_time[end] - by_time[slot_end]) - below - beside
+    below = lower[at] - early[at] - (by_time[slot_end] - by_time[same_end])
+    above = (by_time[end if points.alone else np.asarray(end)[at]] - by_time[slot_end]) - below - beside
+    fails = _running(failing)
     larger = (fails[slot_begin] - fails[begin]) - smaller - equal
     return _Partners(below, above, beside, larger, smaller, equal)
 
@@ -182,14 +190,10 @@ def _runs(*labels: Counts) -> tuple[Counts, Counts]:
 
 def _tied_events(points: _Points, w: Floats, own: Floats, k: int) -> tuple[Floats, Floats]:
     """Return (k,) pairs of events at one time whose predictors differ, and of those whose predictors are equal."""
-    w, own, stratum = w[points.event], own[points.event], points.stratum[points.event]
-    if w.size == 0:
+    slot, rank, stratum = (values[points.at] for values in (points.slot, points.rank, points.stratum))
+    if not (slot[1:] == slot[:-1]).any():
         return np.zeros(k), np.zeros(k)
-    pairs = []
-    for begin, end in (
-        _runs(points.slot[points.event]),
-        _runs(points.slot[points.event], points.rank[points.event]),
-    ):
-        running = _running(w)
+    running, pairs = _running(w), []
+    for begin, end in (_runs(slot), _runs(slot, rank)):
         pairs.append(sum_by(stratum, own * w * (running[end] - running[begin] - w) / 2, k))
     return pairs[0] - pairs[1], pairs[1]
