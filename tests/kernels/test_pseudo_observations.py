@@ -85,7 +85,7 @@ def test_without_censoring_it_is_what_was_observed() -> None:
         np.testing.assert_allclose(survival, time[:, None] > times, atol=1e-12)
         mean = pseudo_observations(time, np.ones(30), times, quantity="restricted mean", kind=kind).values
         np.testing.assert_allclose(mean, np.minimum(time[:, None], times), atol=1e-12)
-        struck = pseudo_observations(time, cause, times, quantity="cumulative incidence", kind=kind, cause=2).values
+        struck = pseudo_observations(time, cause, times, quantity="cumulative incidence", kind=kind, of=2).values
         np.testing.assert_allclose(struck, (time[:, None] <= times) & (cause[:, None] == 2), atol=1e-12)
 
 
@@ -94,7 +94,7 @@ def test_incidences_and_survival_sum_to_one() -> None:
     time, cause = g.integers(1, 30, 60).astype(float), g.integers(0, 4, 60)
     parts = [pseudo_observations(time, cause > 0, [5, 12, 20]).values]
     parts += [
-        pseudo_observations(time, cause, [5, 12, 20], quantity="cumulative incidence", cause=k).values
+        pseudo_observations(time, cause, [5, 12, 20], quantity="cumulative incidence", of=k).values
         for k in (1, 2, 3)
     ]
     np.testing.assert_allclose(np.sum(parts, axis=0), 1.0, atol=1e-12)
@@ -132,9 +132,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "exact"}, "`kind` must be 'jackknife' or 'infinitesimal'"),
     ({"quantity": "cumulative incidence", "event": [1, 0.5, 0]}, "`event` must be whole numbers"),
     ({"quantity": "cumulative incidence", "event": [1, np.nan, 0]}, "`event` must be whole numbers"),
-    ({"quantity": "cumulative incidence", "cause": 2}, r"`cause` must be one of the causes in `event` \(1\); it is 2"),
-    ({"quantity": "cumulative incidence", "cause": 0}, "`cause` must be a cause, a whole number of at least 1"),
-    ({"quantity": "cumulative incidence", "event": [0, 0, 0]}, r"`cause` must be .* \(none\)"),
+    ({"quantity": "cumulative incidence", "of": 2}, r"`of` must be one of the causes in `event` \(1\); it is 2"),
+    ({"quantity": "cumulative incidence", "of": 0}, "`of` must be a cause, a whole number of at least 1"),
+    ({"quantity": "cumulative incidence", "event": [0, 0, 0]}, r"`of` must be .* \(none\)"),
 ]
 
 

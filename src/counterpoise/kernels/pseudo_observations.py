@@ -46,12 +46,12 @@ def pseudo_observations(
     *,
     quantity: PseudoQuantity = "survival",
     kind: PseudoKind = "jackknife",
-    cause: int = 1,
+    of: int = 1,
 ) -> PseudoObservations:
     """Return n theta - (n - 1) theta_(-i), theta_(-i) being the estimate without row i, at (k,) `times`.
 
     theta is the Kaplan-Meier survival at a time, its restricted mean up to a horizon, or the Aalen-Johansen
-    cumulative incidence of `cause`. `event` (n,) is 0 or 1, and for the cumulative incidence the whole-numbered
+    cumulative incidence of cause `of`. `event` (n,) is 0 or 1, and for the cumulative incidence the whole-numbered
     causes, 0 for censored. `kind="infinitesimal"` gives theta + n times the derivative of theta by the weight of
     row i instead, as `pseudo` of R's survival does; prodlim and Andersen's programs give the jackknife. Their
     difference is of order 1 / n.
@@ -78,7 +78,7 @@ def pseudo_observations(
     of_cause: Bools | None = None
     if quantity == "cumulative incidence":
         causes = as_causes("event", event)
-        of_cause, event = _of_cause(causes, cause), causes > 0
+        of_cause, event = _of_cause(causes, of), causes > 0
     rows = _rows(time, event, of_cause)
     if rows.n < 2:
         raise InputError("`time` must hold at least two rows; it has one.")
@@ -131,11 +131,11 @@ class _Rows:
         return self.group.size
 
 
-def _of_cause(codes: Counts, cause: int) -> Bools:
-    cause = as_cause("cause", cause)
+def _of_cause(codes: Counts, of: int) -> Bools:
+    cause = as_cause("of", of)
     if cause not in codes:
         known = ", ".join(str(code) for code in np.unique(codes[codes > 0])) or "none"
-        raise InputError(f"`cause` must be one of the causes in `event` ({known}); it is {cause}.")
+        raise InputError(f"`of` must be one of the causes in `event` ({known}); it is {cause}.")
     return codes == cause
 
 
