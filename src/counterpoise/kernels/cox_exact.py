@@ -27,7 +27,7 @@ from counterpoise.kernels.newton import Ascent, Point, ascend
 from counterpoise.kernels.risk_set import risk_set
 from counterpoise.kernels.verdict import Verdict
 
-BLOCK_NUMBERS = 1 << 18  # complex numbers held at a time
+BLOCK_NUMBERS = 1 << 13  # complex numbers held at a time: they stay in the processor's cache
 LARGEST_COST = 5e8  # complex numbers an evaluation: about ten seconds
 SURE = 44.0  # frequencies leave out what has a probability below exp(-44)
 
@@ -181,7 +181,7 @@ def sets_of(count: int, eta: Floats, x: Floats) -> tuple[float, Floats, Floats]:
         drawn /= either
         centred = x[:, block] - centre[:, None]
         first += centred @ drawn.view(float)
-        drawn -= drawn * drawn
+        drawn -= np.multiply(drawn, drawn, out=either)
         second += (centred[upper[0]] * centred[upper[1]]) @ drawn.view(float)
     # Frequencies come in conjugate pairs, all but the first: M is odd.
     part = product * wave.conj() ** count * np.where(np.arange(wave.size) > 0, 2.0, 1.0)
