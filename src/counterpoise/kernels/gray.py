@@ -13,6 +13,7 @@ from counterpoise.kernels.risk_set import RiskSet, risk_set, suffix_sum, sum_by
 from counterpoise.kernels.sandwich import group_codes
 
 RANK_TOLERANCE = 1e-10
+LEFT = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +53,8 @@ def gray_test(
     within strata and added up. The variance, with its factors for ties, is that of cmprsk's cuminc.
 
     Statistic and p-value are NaN, with 0 degrees of freedom, where nothing can be compared: no event of the cause,
-    or never two groups at risk together; and where the pooled incidence reaches 1 while events are to come, which
-    takes groups that die out one after the other.
+    or never two groups at risk together. The pooled F is no probability: when a group has died out it may pass 1,
+    and counts as 1 in the weight then; if it is exactly 1 while groups are still compared, the test is NaN.
 
     Raises `InputError` with fewer than two groups.
 
@@ -159,15 +160,13 @@ def _moments(counts: _Counts, rho: float) -> tuple[Floats, Floats]:
     compared = reach * (1 - incidence)
     total, events = reach.sum(axis=0), wanted.sum(axis=0)
     pooled = np.asarray(np.cumsum(events / total), dtype=float)
-    pooled_before = _shifted(pooled, 0.0)
-    used = events > 0
-    if bool(np.any(pooled_before[used] >= 1 - 1e-12)):
-        k = len(at_risk)
-        return np.full(k, np.nan), np.full((k, k), np.nan)
-    left = np.where(used, 1 - pooled_before, 1.0)
-    weight = left**rho
+    left = 1 - _shifted(pooled, 0.0)
+    weight = np.maximum(left, 0.0) ** rho
+    # Where one group alone is at risk nothing is compared, whatever the pooled incidence is there.
+    used = (events > 0) & (here.sum(axis=0) > 1)
+    hazard = np.divide(events, total * left, out=np.full_like(left, np.nan), where=np.abs(left) > LEFT)
     score = wanted @ weight - compared @ (weight * events / compared.sum(axis=0))
-    variance = _variance(counts, reach, before, survival, pooled, weight, events / (total * left))
+    variance = _variance(counts, reach, before, survival, pooled, weight, np.where(used, hazard, 0.0))
     return score, variance
 
 
