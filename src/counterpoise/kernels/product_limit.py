@@ -128,19 +128,29 @@ def kaplan_meier(  # noqa: PLR0913 - the data of a curve and the choices of its 
 
 
 def reverse_kaplan_meier(
-    time: ArrayLike, event: ArrayLike, *, interval: IntervalType = "log", confidence: float = 0.95
+    time: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+    interval: IntervalType = "log",
+    confidence: float = 0.95,
 ) -> SurvivalCurve:
     """Estimate the distribution of follow-up: the Kaplan-Meier curve with events and censorings exchanged.
 
     Its median is the median follow-up. At a tie the censorings, being the events here, come first, as in R's
-    `Surv(time, 1 - event)`.
+    `Surv(time, 1 - event)`. The other arguments are those of `kaplan_meier`.
 
     >>> quantile(reverse_kaplan_meier(time=[1, 2, 3, 4], event=[1, 0, 0, 0])).value
     3.0
 
     Source: Schemper and Smith (1996), Controlled Clinical Trials 17:343.
     """
-    return kaplan_meier(time, ~as_binary("event", event), interval=interval, confidence=confidence)
+    followed = ~as_binary("event", event)
+    return kaplan_meier(
+        time, followed, entry=entry, weights=weights, cluster=cluster, interval=interval, confidence=confidence
+    )
 
 
 def survival_at(curve: SurvivalCurve, times: ArrayLike, *, extend: bool = False) -> SurvivalAt:
