@@ -114,7 +114,7 @@ def test_every_weighting_agrees_with_its_definition_in_r(name: str, late: str | 
         assert_test(test, "tests_of_curves", key, expected[kind], f"{section}, {kind}")
     for kind, (rho, gamma) in FAMILY.items():
         test = log_rank(d.t, d.s, group, entry=entry, stratum=stratum, rho=rho, gamma=gamma)
-        assert_test(test, "tests_of_curves", key, expected[kind], f"{section}, Fleming-Harrington")
+        assert_test(test, "tests_of_curves", key, expected[kind], f"{section}, fleming-harrington")
 
 
 @pytest.mark.parametrize(

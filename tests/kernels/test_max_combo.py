@@ -25,23 +25,22 @@ ROWS = st.lists(
 ).filter(lambda rows: len({row[2] for row in rows}) > 1)
 
 
-def assert_combo(test: MaxCombo, key: str, expected: dict[str, Any], what: str, tolerance: float = 1e-10) -> None:
+def assert_combo(test: MaxCombo, key: str, expected: dict[str, Any], what: str) -> None:
     agrees(f"{what}: z", "tests_of_curves", key, test.z, expected["z"], relative_to="largest")
     agrees(f"{what}: correlation", "tests_of_curves", key, test.correlation, expected["correlation"])
     agrees(f"{what}: statistic", "tests_of_curves", key, test.statistic, expected["statistic"])
-    agrees(f"{what}: p-value", "tests_of_curves", key, test.p_value, expected["p"], tolerance=tolerance)
+    agrees(f"{what}: p-value", "tests_of_curves", key, test.p_value, expected["p"])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_agrees_with_mvtnorm(name: str) -> None:
     d = cohort(name)
     for key, weightings in (("combo_two", TWO), ("combo_three", THREE)):
-        # A p-value is 1 less a probability that both know to 1e-15 or so, absolute.
         expected = golden("tests_of_curves", f"{key}_{name}")
-        assert_combo(max_combo(d.t, d.s, d.g, weightings=weightings), f"{key}_{name}", expected, SECTION, 1e-9)
+        assert_combo(max_combo(d.t, d.s, d.g, weightings=weightings), f"{key}_{name}", expected, SECTION)
     key = f"combo_entry_strata_{name}"
     late = max_combo(d.t, d.s, d.g, weightings=((1, 0), (1, 1)), entry=d.e, stratum=d.c)
-    assert_combo(late, key, golden("tests_of_curves", key), f"{SECTION}, late entry and strata", 1e-9)
+    assert_combo(late, key, golden("tests_of_curves", key), f"{SECTION}, late entry and strata")
     key = f"combo_less_{name}"
     less = max_combo(d.t, d.s, d.g, weightings=THREE, alternative="less")
     agrees(
@@ -55,13 +54,10 @@ def test_agrees_with_mvtnorm(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_four_weightings_agree_with_mvtnorm_within_its_error(name: str) -> None:
+def test_four_weightings_agree_with_two_integrals_in_r(name: str) -> None:
     d, key = cohort(name), f"combo_four_{name}"
-    test, expected = max_combo(d.t, d.s, d.g), golden("tests_of_curves", key)
-    # GenzBretz is random; its stated error (99 %) is absolute, 6e-8 to 8e-7.
-    assert abs(test.p_value - expected["p"]) < expected["error"]
-    relative = expected["error"] / expected["p"]
-    assert_combo(test, key, expected, f"{SECTION}, four weightings", relative)
+    test = max_combo(d.t, d.s, d.g)
+    assert_combo(test, key, golden("tests_of_curves", key), f"{SECTION}, four weightings")
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])

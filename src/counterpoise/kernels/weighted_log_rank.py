@@ -80,8 +80,8 @@ def robust_log_rank(  # noqa: PLR0913 - rows, their weights and structure, the w
     >>> round(test.statistic, 4), test.observed, test.expected.round(4)
     (2.8133, array([3., 4.]), array([1.1167, 5.8833]))
 
-    Source: Lin and Wei (1989), JASA 84:1074; Xie and Liu (2005), Statistics in Medicine 24:3089; Lumley (2010),
-    Complex Surveys, section 8.3.
+    Source: Lin and Wei (1989), JASA 84:1074; Xie and Liu (2005), Statistics in Medicine 24:3089; Rader
+    (2014), Methods for Analyzing Survival and Binary Data in Complex Surveys, Harvard (centred).
     """
     scheme = as_scheme(weighting, rho, gamma)
     if weights is not None and scheme.weighting in ("peto-peto-plus-one", "andersen"):
