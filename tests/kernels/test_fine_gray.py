@@ -133,7 +133,8 @@ def test_what_must_not_matter(seed: int) -> None:
     moved = fine_gray(3 * c.time, c.cause, 10 * x + 1e3, **options)
     np.testing.assert_allclose(moved.coefficients, fit.coefficients / 10, rtol=1e-9)
     np.testing.assert_allclose(moved.covariance, fit.covariance / 100, rtol=1e-8)
-    doubled = fine_gray(c.time, c.cause, x, **{**options, "weights": 2 * c.weights})
+    twice: dict[str, Any] = {**options, "weights": 2 * c.weights}
+    doubled = fine_gray(c.time, c.cause, x, **twice)
     np.testing.assert_allclose(doubled.covariance, fit.covariance, rtol=1e-9)
     at = [2.0, 6.0]
     np.testing.assert_allclose(
