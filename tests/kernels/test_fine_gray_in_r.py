@@ -70,7 +70,7 @@ def test_coxph_on_weighted_rows(name: str, weighted: bool) -> None:
     fit = fine_gray(d["time"], d["cause"], covariates(name, d), **options)
     within = fine_gray(d["time"], d["cause"], covariates(name, d), cluster=d["site"], **options)
     largest: dict[str, Any] = {"tolerance": FITTED, "relative_to": "largest"}
-    kind = "weighted Fine-Gray" if weighted else "Fine-Gray, known censoring"
+    kind = "Fine-Gray, weighted" if weighted else "Fine-Gray, known censoring"
     agrees(f"{kind}: coefficients", FILE, key, fit.coefficients, r["coef"], tolerance=FITTED)
     agrees(f"{kind}: covariance", FILE, key, fit.covariance, r["var"], **largest)
     agrees(f"{kind}: covariance by clusters", FILE, key, within.covariance, r["clustered"], **largest)
