@@ -241,11 +241,8 @@ def test_influence_is_zero_before_the_first_event_and_where_the_curve_is_zero() 
 
 
 def test_follow_up_takes_entry_weights_and_clusters_as_the_curve_does() -> None:
-    time, event, options = (
-        [2, 3, 5, 7, 8, 9],
-        [1, 0, 0, 1, 0, 0],
-        {"entry": [0, 1, 0, 0, 2, 0], "weights": [1, 2, 1, 1, 2, 1]},
-    )
+    time, event = [2, 3, 5, 7, 8, 9], [1, 0, 0, 1, 0, 0]
+    options: dict[str, Any] = {"entry": [0, 1, 0, 0, 2, 0], "weights": [1, 2, 1, 1, 2, 1]}
     found = reverse_kaplan_meier(time, event, cluster=[0, 0, 1, 1, 2, 2], **options)
     same = kaplan_meier(time, [0, 1, 1, 0, 1, 1], cluster=[0, 0, 1, 1, 2, 2], **options)
     np.testing.assert_array_equal(found.survival, same.survival)
