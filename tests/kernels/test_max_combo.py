@@ -49,7 +49,6 @@ def test_agrees_with_mvtnorm(name: str) -> None:
         key,
         less.p_value,
         golden("tests_of_curves", key),
-        tolerance=1e-9,
     )
 
 

@@ -139,7 +139,7 @@ def _count_sorted(time: Floats, event: Bools, codes: Counts, k: int) -> EventsBy
     key = np.maximum(scaled, 2.0**-62).view(np.uint64)
     key -= smallest
     key <<= np.uint64(ROOM)
-    key |= (codes << 1 | event).astype(np.uint64)
+    key |= codes.astype(np.uint8) << np.uint8(1) | event
     key.sort()
     mark = (key & np.uint64(2**ROOM - 1)).astype(np.uint8)
     key >>= np.uint64(ROOM)
