@@ -106,3 +106,16 @@ def test_rounding_is_not_information() -> None:
     assert ascend(noise, np.zeros(1), spread=spread).verdict is Verdict.CONVERGED
     ascent = ascend(noise, np.zeros(1), spread=spread, usual_information=50.0)
     assert (ascent.verdict, ascent.at_fault) == (Verdict.COLLINEAR, (0,))
+
+
+def test_a_decrement_that_fell_far_may_end_the_ascent_a_pass_early() -> None:
+    def poisson(b: Floats) -> Point:
+        mean = 1000 * np.exp(b)
+        return Point(float(1200 * b[0] - mean[0]), 1200 - mean, np.diag(mean))
+
+    fully, early = (ascend(poisson, np.zeros(1), spread=spread, settled_fall=fall) for fall in (0.0, 1e-6))
+    assert fully.verdict is early.verdict is Verdict.CONVERGED
+    assert early.steps == fully.steps - 1
+    np.testing.assert_allclose(early.coefficients, [np.log(1.2)], rtol=1e-12)
+    np.testing.assert_allclose(early.last.information, [[1200.0]], rtol=2e-6)
+    assert early.last.information[0, 0] != fully.last.information[0, 0]

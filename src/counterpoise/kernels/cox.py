@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, as_weights
+from counterpoise.kernels.blocks import MANY
 from counterpoise.kernels.cox_blocks import evaluate, risk_sums, score_residuals
 from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Ascent, aliased_columns, ascend
@@ -16,6 +17,7 @@ from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 MAX_STEPS = 50
+SETTLED_FALL = 2e-11  # leaves the information of many rows right to better than 1e-10, and saves a pass over them
 
 AnyTies = Ties | Literal["exact"]
 
@@ -225,6 +227,7 @@ def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> As
         spread=lambda beta: float(np.ptp(beta @ design.z[1:])),
         usual_information=float(design.death_weight.sum()),
         max_steps=max_steps,
+        settled_fall=SETTLED_FALL if design.z.size > MANY else 0.0,
     )
     if ascent.verdict is Verdict.COLLINEAR and start.any():
         at_zero = maximise(design, np.zeros_like(start), 0)

@@ -11,8 +11,10 @@ Source: Therneau and Grambsch (2000), Modeling Survival Data, section 3.3 (ties)
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.arrays import Counts, Floats
+from counterpoise.kernels.blocks import by_blocks
 from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Point
 
@@ -88,30 +90,34 @@ def while_at_risk(design: CoxDesign, values: Floats) -> Floats:
     return sums
 
 
+def _segment_sums(values: Floats, factor: Floats, rows: Counts, start: Counts) -> Floats:
+    """Return the (k, p + 1) sums of `factor` times `values` (n, p + 1) over segments of the `rows` of `values`."""
+    ends = np.append(start, rows.size).astype(np.int32)
+    return csr_array((factor, rows, ends), shape=(start.size, len(values))) @ values
+
+
 def risk_sums(design: CoxDesign, beta: Floats) -> RiskSums:
     """Compute the log-likelihood and all that its derivatives need; not finite where the hazards overflow."""
-    eta = beta @ design.z[1:]
+    z = design.z.T
+    eta = z[:, 1:] @ beta
     if design.offset is not None:
         eta += design.offset
     eta -= eta.max()
     risk = np.exp(eta)
     risk *= design.weights
-    leaving = np.empty((len(design.z), design.start.size))
-    for rows, groups in design.blocks:
-        weighted = design.z[:, rows] * risk[rows]
-        np.add.reduceat(weighted, design.start[groups] - rows.start, axis=1, out=leaving[:, groups])
-    late = design.late
+    leaving = _segment_sums(z, risk, np.arange(risk.size, dtype=np.int32), design.start)
+    late, tied = design.late, design.tied
     if late is not None:
-        leaving[:, late.group] -= np.add.reduceat(late.z * risk[late.rows], late.start, axis=1)
-    s = _from_here_on(design, leaving)
-    s0, w, deaths, tied = s[0], design.death_weight, design.deaths, design.tied
+        leaving[late.group] -= _segment_sums(z, risk[late.rows], late.rows, late.start)
+    s = _from_here_on(design, leaving.T)
+    s0, w, deaths = s[0], design.death_weight, design.deaths
     hazard = w / s0
     a2 = hazard / s0
     log_likelihood = float(design.weights[deaths] @ eta[deaths])
     if tied.group.size == 0:
         log_likelihood -= float(w @ np.log(s0))
         return RiskSums(risk, log_likelihood, s, s[:, :0], hazard, a2, w[:0], w[:0], w[:0])
-    tied_s = np.add.reduceat(tied.z * risk[tied.rows], tied.start, axis=1)
+    tied_s = _segment_sums(z, risk[tied.rows], tied.rows, tied.start).T
     den = s0[tied.of_group] - tied.fraction * tied_s[0, tied.of]
     powers = np.empty((5, den.size))
     inverse, drawn = 1.0 / den, tied.fraction / den
@@ -136,30 +142,71 @@ def martingale(design: CoxDesign, sums: RiskSums, factor: Floats | None = None) 
     if factor is not None:
         hazard, tied_hazard = hazard * factor, tied_hazard * factor[tied.group]
         observed *= factor[design.death_group]
-    expected = while_at_risk(design, hazard)
-    expected[tied.rows] -= tied_hazard[tied.of]
-    expected *= sums.risk
+    expected = _expected(design, sums.risk, hazard, tied_hazard)
     residual = -expected
     residual[deaths] += observed
     return residual, expected
 
 
+def _expected(design: CoxDesign, risk: Floats, hazard: Floats, tied_hazard: Floats) -> Floats:
+    expected = while_at_risk(design, hazard)
+    expected[design.tied.rows] -= tied_hazard[design.tied.of]
+    expected *= risk
+    return expected
+
+
 def derivatives(design: CoxDesign, sums: RiskSums, factor: Floats | None = None) -> tuple[Floats, Floats]:
     """Return the (p,) score and (p, p) information; each event time counts `factor` (g,) times if given."""
-    residual, expected = martingale(design, sums, factor)
-    p = len(design.z)
-    information = np.zeros((p, p))
-    for rows, _ in design.blocks:
-        z = design.z[:, rows]
-        information += (z * expected[rows]) @ z.T
-    a2, b2, c2 = sums.a2, sums.b2, sums.c2
-    tied = design.tied.group
     if factor is not None:
-        a2, b2, c2 = a2 * factor, b2 * factor[tied], c2 * factor[tied]
-    information -= (sums.s * a2) @ sums.s.T
+        return _weighted_derivatives(design, sums, factor)
+    tied = design.tied.group
+    score = design.observed - sums.s @ sums.hazard
+    information = _gram(design, _expected(design, sums.risk, sums.hazard, sums.tied_hazard), sums.s.T, sums.a2)
     if tied.size:
-        cross = (sums.s[:, tied] * b2) @ sums.tied_s.T
-        information += cross + cross.T - (sums.tied_s * c2) @ sums.tied_s.T
+        score += sums.tied_s @ sums.tied_hazard
+        information += _tied_information(sums.s[:, tied], sums.tied_s, sums.b2, sums.c2)
+    return score[1:], information[1:, 1:]
+
+
+def _gram(design: CoxDesign, expected: Floats, s: Floats, a2: Floats) -> Floats:
+    """Return the sum of z z' times `expected` over rows, less that of s s' times `a2` over event times.
+
+    With the roots of the factors both are products of a matrix with itself, at half the price.
+    """
+    return _product(design.z.T, np.sqrt(np.maximum(expected, 0.0))) - _product(s, np.sqrt(a2))
+
+
+def _product(values: Floats, factor: Floats) -> Floats:
+    """Return the (p, p) product of (n, p) `values` times (n,) `factor` with itself."""
+
+    def product(rows: slice) -> Floats:
+        part = values[rows] * factor[rows, None]
+        return part.T @ part
+
+    return np.sum(by_blocks(product, *values.shape), axis=0)
+
+
+def _sum_of_products(values: Floats, factor: Floats) -> Floats:
+    """Return the (p, p) sum of v v' times `factor` (n,), which may be negative, over the rows v of `values`."""
+
+    def product(rows: slice) -> Floats:
+        return (values[rows] * factor[rows, None]).T @ values[rows]
+
+    return np.sum(by_blocks(product, *values.shape), axis=0)
+
+
+def _tied_information(s: Floats, tied_s: Floats, b2: Floats, c2: Floats) -> Floats:
+    cross = (s * b2) @ tied_s.T
+    return cross + cross.T - (tied_s * c2) @ tied_s.T
+
+
+def _weighted_derivatives(design: CoxDesign, sums: RiskSums, factor: Floats) -> tuple[Floats, Floats]:
+    residual, expected = martingale(design, sums, factor)
+    tied = design.tied.group
+    information = _sum_of_products(design.z.T, expected) - _sum_of_products(sums.s.T, sums.a2 * factor)
+    if tied.size:
+        b2, c2 = sums.b2 * factor[tied], sums.c2 * factor[tied]
+        information += _tied_information(sums.s[:, tied], sums.tied_s, b2, c2)
     return (design.z @ residual)[1:], information[1:, 1:]
 
 

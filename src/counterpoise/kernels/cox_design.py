@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.risk_set import RiskSet
+from counterpoise.kernels.blocks import by_blocks
+from counterpoise.kernels.risk_set import RiskSet, sum_by
 
 Ties = Literal["efron", "breslow"]
 
-BLOCK_ROWS = 16_384  # (p, rows) products of this width stay in the processor's cache
 MANY_STRATA = 16  # beyond it a loop over strata costs more than log2(event times) passes over all
 CONSTANT_SPREAD = 1e-13
 
@@ -26,8 +26,6 @@ class Tied:
     """(g - t,) the other event times."""
     rows: Counts
     """(q,) the rows of the deaths."""
-    z: Floats
-    """(p + 1, q) their covariates."""
     start: Counts
     """(t,) where in `rows` each event time begins."""
     of: Counts
@@ -46,8 +44,6 @@ class Late:
 
     rows: Counts
     """(k,) which rows."""
-    z: Floats
-    """(p + 1, k) their covariates."""
     before: Counts
     """(k,) the last event time before each enters."""
     group: Counts
@@ -63,7 +59,7 @@ class CoxDesign:
     rows: Counts
     """(n,) the rows as given."""
     z: Floats
-    """(p + 1, n) a row of ones, then the covariates, centred and of unit spread."""
+    """(p + 1, n) a row of ones, then the covariates, centred and of unit spread; in memory row after row of data."""
     centre: Floats
     """(p,) what was subtracted from the covariates."""
     scale: Floats
@@ -78,12 +74,12 @@ class CoxDesign:
     """(D,) the event time of each."""
     death_weight: Floats
     """(g,) sum of the weights of the deaths at each event time."""
+    observed: Floats
+    """(p + 1,) their weight, then the weighted sum of their covariates."""
     exit: Counts
     """(n,) the last event time at which each row is at risk."""
     start: Counts
     """(g,) the first of the rows with that `exit`."""
-    blocks: tuple[tuple[slice, slice], ...]
-    """Cuts into rows and event times; by n alone, so that sums do not depend on the machine."""
     segments: tuple[slice, ...]
     """The event times of each stratum."""
     links: tuple[Bools, ...]
@@ -110,29 +106,18 @@ def arrange(
 
     There must be an event.
     """
+    order, last, first, event_key, bounds = _at_risk(sets, stratum)
     m = sets.time.size
-    order, key, event_key = sets.order, sets.group, sets.event_groups
-    if stratum is not None:
-        order = order[np.argsort(stratum[order], kind="stable")]
-        key = stratum * m + key
-        event_key = np.unique(key[sets.event])
-    last = np.searchsorted(event_key, key[order], side="right") - 1
-    strata = event_key // m
-    bounds = np.searchsorted(strata, np.arange(int(key[order[-1]]) // m + 2))
-    first = _first_event(sets, event_key, order, stratum, bounds)
-    kept = np.flatnonzero(first <= last)
-    if kept.size < order.size:
-        order, last, first = order[kept], last[kept], first[kept]
     z, centre, scale = _standardise(x, order)
-    groups = np.arange(event_key.size)
-    starts = np.searchsorted(last, groups)
+    starts = _begins(last)
     deaths = np.flatnonzero(sets.event[order])
-    w, death_group = weights[order], last[deaths]
-    death_weight = np.add.reduceat(w[deaths], np.searchsorted(death_group, groups))
+    w, death_group = _ordered(weights, order), last[deaths]
+    death_weight = sum_by(death_group, w[deaths], event_key.size)
     segments = tuple(slice(a, b) for a, b in pairwise(bounds.tolist()) if b > a)
+    strata = event_key // m
     return CoxDesign(
         rows=order,
-        z=z,
+        z=z.T,
         centre=centre,
         scale=scale,
         weights=w,
@@ -140,56 +125,87 @@ def arrange(
         deaths=deaths,
         death_group=death_group,
         death_weight=death_weight,
+        observed=w[deaths] @ np.take(z, deaths, axis=0),
         exit=last,
         start=starts,
-        blocks=_cut(starts, order.size),
         segments=segments,
         links=_links(strata, segments),
         event_time=sets.time[event_key % m],
         event_stratum=strata,
         time_index=event_key % m,
-        tied=_tied(z, deaths, death_group, death_weight, ties),
-        late=None if sets.first is None else _late(z, first, bounds[strata[last]]),
+        tied=_tied(deaths, death_group, death_weight, ties),
+        late=None if first is None else _late(first, bounds[strata[last]]),
     )
 
 
-def _first_event(sets: RiskSet, event_key: Counts, order: Counts, stratum: Counts | None, bounds: Counts) -> Counts:
-    """Return the first event time of its stratum at which each row may be at risk."""
-    codes = np.zeros(order.size, dtype=np.intp) if stratum is None else stratum[order]
-    if sets.first is None:
-        return bounds[codes]
-    return np.searchsorted(event_key, codes * sets.time.size + sets.first[order])
+def _at_risk(sets: RiskSet, stratum: Counts | None) -> tuple[Counts, Counts, Counts | None, Counts, Counts]:
+    """Return who is at risk at an event, sorted by stratum and time, and the last and first event time of each.
+
+    The first is None without late entry. Event times of strata come as their keys, with the bounds of the strata.
+    """
+    m, order = sets.time.size, sets.order
+    if stratum is None:
+        bounds = np.array([0, sets.event_groups.size])
+        event_key, happens = sets.event_groups, np.zeros(m, dtype=np.intp)
+        happens[event_key] = 1
+        passed = np.cumsum(happens)
+        last = np.repeat(passed - 1, np.diff(sets.start, append=order.size))
+        first = None if sets.first is None else (passed - happens)[sets.first[order]]
+    else:
+        order = order[np.argsort(stratum[order], kind="stable")]
+        codes = stratum[order]
+        key = codes * m + sets.group[order]
+        event_key = np.unique(key[sets.event[order]])
+        bounds = np.searchsorted(event_key, np.arange(int(codes[-1]) + 2) * m)
+        last = np.searchsorted(event_key, key, side="right") - 1
+        first = bounds[codes] if sets.first is None else np.searchsorted(event_key, codes * m + sets.first[order])
+    kept = np.flatnonzero(last >= (0 if first is None else first))
+    if kept.size < order.size:
+        order, last, first = order[kept], last[kept], None if first is None else first[kept]
+    return order, last, None if sets.first is None else first, event_key, bounds
+
+
+def _begins(values: Counts) -> Counts:
+    """Return where each run of equal values begins."""
+    return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+
+
+def _ordered(weights: Floats, order: Counts) -> Floats:
+    """Return the weights in this order; where all are equal there is nothing to fetch."""
+    if weights.min() == weights.max():
+        return np.full(order.size, weights[0])
+    return weights[order]
 
 
 def _standardise(x: Floats, order: Counts) -> tuple[Floats, Floats, Floats]:
-    """Centre and scale the covariates, and say by what.
+    """Return (n, p + 1) ones and the covariates, centred and scaled, and by what.
 
-    What differs by no more than rounding is constant and becomes zero.
+    What differs by no more than rounding is constant and becomes zero. Sums are taken about the first row, which
+    is as good as about the mean: its own distance from it is part of the spread.
     """
-    z = np.empty((x.shape[1] + 1, order.size))
-    z[0], z[1:] = 1.0, np.take(x, order, axis=0).T
-    covariates = z[1:]
-    mean = covariates.mean(axis=1, keepdims=True)
-    covariates -= mean
-    spread = np.sqrt(np.einsum("ij,ij->i", covariates, covariates) / order.size)
-    constant = spread <= CONSTANT_SPREAD * np.abs(mean[:, 0])
+    n, p = order.size, x.shape[1]
+    z, near = np.empty((n, p + 1)), x[order[0]]
+
+    def fetch(rows: slice) -> Floats:
+        part = np.take(x, order[rows], axis=0)
+        part -= near
+        z[rows, 0] = 1.0
+        z[rows, 1:] = part
+        return np.stack((z[rows, 0] @ part, np.einsum("ij,ij->j", part, part)))
+
+    total, square = np.sum(by_blocks(fetch, n, p), axis=0)
+    mean = total / n
+    spread = np.sqrt(np.maximum(square / n - mean**2, 0.0))
+    constant = spread <= CONSTANT_SPREAD * np.abs(near + mean)
     spread[constant] = 1.0
-    covariates /= spread[:, None]
-    covariates[constant] = 0.0
-    return z, mean[:, 0], spread
+    factor = np.where(constant, 0.0, 1 / spread)
 
+    def scale(rows: slice) -> None:
+        z[rows, 1:] -= mean
+        z[rows, 1:] *= factor
 
-def _cut(start: Counts, n: int) -> tuple[tuple[slice, slice], ...]:
-    """Cut the rows at event times, into blocks of about BLOCK_ROWS."""
-    if n <= BLOCK_ROWS:
-        return ((slice(0, n), slice(0, start.size)),)
-    groups = np.unique(np.searchsorted(start, np.arange(0, n, BLOCK_ROWS)))
-    groups = np.append(groups[groups < start.size], start.size)
-    rows = np.append(start, n)[groups]
-    return tuple(
-        (slice(*row), slice(*group))
-        for row, group in zip(pairwise(rows.tolist()), pairwise(groups.tolist()), strict=True)
-    )
+    by_blocks(scale, n, p)
+    return z, near + mean, spread
 
 
 def _links(strata: Counts, segments: tuple[slice, ...]) -> tuple[Bools, ...]:
@@ -200,7 +216,7 @@ def _links(strata: Counts, segments: tuple[slice, ...]) -> tuple[Bools, ...]:
     return tuple(strata[:-shift] == strata[shift:] for shift in shifts)
 
 
-def _tied(z: Floats, deaths: Counts, death_group: Counts, death_weight: Floats, ties: Ties) -> Tied:
+def _tied(deaths: Counts, death_group: Counts, death_weight: Floats, ties: Ties) -> Tied:
     count = np.bincount(death_group, minlength=death_weight.size)
     several = count > 1 if ties == "efron" else np.zeros(count.size, dtype=bool)
     group = np.flatnonzero(several)
@@ -210,10 +226,10 @@ def _tied(z: Floats, deaths: Counts, death_group: Counts, death_weight: Floats, 
     of = np.repeat(np.arange(group.size), size)
     fraction = (np.arange(rows.size) - start[of]) / size[of]
     mean_weight = death_weight[group] / size
-    return Tied(group, np.flatnonzero(~several), rows, z[:, rows], start, of, of_group, fraction, mean_weight)
+    return Tied(group, np.flatnonzero(~several), rows, start, of, of_group, fraction, mean_weight)
 
 
-def _late(z: Floats, first: Counts, stratum_first: Counts) -> Late | None:
+def _late(first: Counts, stratum_first: Counts) -> Late | None:
     rows = np.flatnonzero(first > stratum_first)
     if rows.size == 0:
         return None
@@ -221,4 +237,4 @@ def _late(z: Floats, first: Counts, stratum_first: Counts) -> Late | None:
     order = np.argsort(before, kind="stable")
     rows, before = rows[order], before[order]
     group, start = np.unique(before, return_index=True)
-    return Late(rows, z[:, rows], before, group, start)
+    return Late(rows, before, group, start)
