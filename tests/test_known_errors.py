@@ -48,7 +48,13 @@ def test_the_robust_error_knows_ties() -> None:
     time, event, x = d["half_years"][few], d["death"][few], d["hormon"][few]
     fit = cp.cox(time, event, x, robust=True)
     right = golden(NAME, "robust_half_yearly_ties")
-    agrees("Cox: robust standard error, heavy ties", NAME, "robust_half_yearly_ties", fit.std_error[0], right["se"])
+    agrees(
+        "Known errors elsewhere: Cox, robust standard error, heavy ties",
+        NAME,
+        "robust_half_yearly_ties",
+        fit.std_error[0],
+        right["se"],
+    )
     wrong = without_ties(time, event, x, float(fit.coefficients[0]))
     assert abs(wrong / right["se"] - 1) > 0.002
 
@@ -58,7 +64,14 @@ def test_the_test_of_proportional_hazards_is_the_exact_one() -> None:
     x = np.column_stack([d["chemo"], d["age"], d["nodes"], d["grade"]])
     test = cp.proportional_hazards_test(d["dtime"], d["death"], x)
     right = floats(golden(NAME, "zph_chemo")["values"])
-    agrees("Proportional hazards: score test", NAME, "zph_chemo", test.statistic, right[:4, 0].tolist(), tolerance=1e-8)
+    agrees(
+        "Known errors elsewhere: Proportional hazards, score test",
+        NAME,
+        "zph_chemo",
+        test.statistic,
+        right[:4, 0].tolist(),
+        tolerance=1e-8,
+    )
     assert test.statistic[0] > 10 * 0.18  # what an approximation gives
 
 
@@ -68,7 +81,7 @@ def test_late_entry_reaches_the_predicted_curve() -> None:
     found = cp.predict_survival(fit, [[1.0, 60.0]], times=[60.0])
     right = golden(NAME, "entry_in_prediction")
     agrees(
-        "Predicted survival: late entry", NAME, "entry_in_prediction",
+        "Known errors elsewhere: Predicted survival, late entry", NAME, "entry_in_prediction",
         [found.survival[0, 0], found.std_error[0, 0]], [right["with_entry"], right["se"]], tolerance=1e-8,
     )  # fmt: skip
     assert right["without_entry"] - right["with_entry"] > 0.1
@@ -79,7 +92,11 @@ def test_the_influence_of_a_weighted_fit_is_weighted_once() -> None:
     fit = cp.cox(d["dmonths"], d["death"], d["hormon"], weights=d["cw"])
     right = golden(NAME, "dfbeta_of_a_weighted_fit")
     agrees(
-        "Cox: robust standard error, weighted", NAME, "dfbeta_of_a_weighted_fit", fit.std_error[0], right["robust_se"]
+        "Known errors elsewhere: Cox, robust standard error, weighted",
+        NAME,
+        "dfbeta_of_a_weighted_fit",
+        fit.std_error[0],
+        right["robust_se"],
     )
     dfbeta = cp.residuals(fit, "dfbeta")
     assert np.sqrt(np.square(dfbeta).sum()) == pytest.approx(right["weighted_once"], rel=1e-9)
@@ -90,7 +107,14 @@ def test_weights_are_heard() -> None:
     d = node_positive()
     found = cp.cox(d["dmonths"], d["death"], d["hormon"], weights=d["cw"]).coefficients[0]
     right = golden(NAME, "weights_are_heard")
-    agrees("Cox: coefficient, weighted", NAME, "weights_are_heard", found, right["weighted"], tolerance=1e-8)
+    agrees(
+        "Known errors elsewhere: Cox, coefficient, weighted",
+        NAME,
+        "weights_are_heard",
+        found,
+        right["weighted"],
+        tolerance=1e-8,
+    )
     assert abs(right["weighted"] - right["unweighted"]) > 0.02
     with pytest.raises(TypeError):
         cp.cox(d["dmonths"], d["death"], d["hormon"], weight=d["cw"])  # pyright: ignore[reportCallIssue]
@@ -100,10 +124,28 @@ def test_who_enters_at_a_time_of_death_is_not_at_risk_there() -> None:
     entry, time, event, x = [0, 0, 0, 2, 2], [1, 2, 4, 3, 5], [1, 1, 0, 1, 1], [1, 0, 1, 0, 1]
     right = golden(NAME, "entry_at_a_time_of_death")
     fit = cp.cox(time, event, x, entry=entry)
-    agrees("Cox: entry at a time of death", NAME, "entry_at_a_time_of_death", fit.coefficients[0], right["coef"])
+    agrees(
+        "Known errors elsewhere: Cox, entry at a time of death",
+        NAME,
+        "entry_at_a_time_of_death",
+        fit.coefficients[0],
+        right["coef"],
+    )
     curve = cp.kaplan_meier(time, event, entry=entry)
-    agrees("Kaplan-Meier: late entry", NAME, "entry_at_a_time_of_death", curve.at_risk, right["at_risk"])
-    agrees("Kaplan-Meier: late entry", NAME, "entry_at_a_time_of_death", curve.survival, right["survival"])
+    agrees(
+        "Known errors elsewhere: Kaplan-Meier, late entry",
+        NAME,
+        "entry_at_a_time_of_death",
+        curve.at_risk,
+        right["at_risk"],
+    )
+    agrees(
+        "Known errors elsewhere: Kaplan-Meier, late entry",
+        NAME,
+        "entry_at_a_time_of_death",
+        curve.survival,
+        right["survival"],
+    )
 
 
 def test_the_test_under_a_weighted_curve_is_weighted() -> None:
@@ -113,12 +155,23 @@ def test_the_test_under_a_weighted_curve_is_weighted() -> None:
     found = cp.cox(time, event, group, weights=weights, ties="breslow").robust_score
     assert found is not None
     agrees(
-        "Log-rank: robust, weighted", NAME, "log_rank_under_weights", found, right["robust_score"][0][0], tolerance=1e-8
+        "Known errors elsewhere: Log-rank, robust, weighted",
+        NAME,
+        "log_rank_under_weights",
+        found,
+        right["robust_score"][0][0],
+        tolerance=1e-8,
     )
     test = cp.robust_log_rank(time, event, group, weights)
     assert test.statistic == pytest.approx(found, rel=1e-8)
     unweighted = cp.log_rank(time, event, group)
-    agrees("Log-rank: statistic", NAME, "log_rank_under_weights", unweighted.statistic, right["unweighted"])
+    agrees(
+        "Known errors elsewhere: Log-rank, statistic",
+        NAME,
+        "log_rank_under_weights",
+        unweighted.statistic,
+        right["unweighted"],
+    )
     assert test.p_value < 1e-3 < 0.3 < unweighted.p_value
 
 
@@ -133,7 +186,14 @@ def test_a_likelihood_ratio_under_weights_is_refused() -> None:
         cp.likelihood_ratio_test(smaller, larger)
     right = golden(NAME, "interaction_under_weights")
     wald = cp.term_test(larger, [2]).statistic
-    agrees("Cox terms: robust Wald test", NAME, "interaction_under_weights", wald, right["robust_wald"], tolerance=1e-8)
+    agrees(
+        "Known errors elsewhere: Cox terms, robust Wald test",
+        NAME,
+        "interaction_under_weights",
+        wald,
+        right["robust_wald"],
+        tolerance=1e-8,
+    )
     assert right["naive_likelihood_ratio"] > 5 * right["robust_wald"]
 
 
@@ -149,7 +209,7 @@ def test_the_error_of_a_restricted_mean() -> None:
     found = cp.restricted_mean(d["time"], d["status"] == 2, horizon=365)
     right = golden(NAME, "restricted_mean_error")
     agrees(
-        "Restricted mean: standard error", NAME, "restricted_mean_error",
+        "Known errors elsewhere: Restricted mean, standard error", NAME, "restricted_mean_error",
         [found.value, found.std_error], [right["rmean"], right["se"]],
     )  # fmt: skip
 

@@ -70,7 +70,8 @@ def data_set(described: str) -> str:
     ('lung', 'rotterdam', 'Melanoma')
     """
     name = re.sub(r"^.*::|^.*/", "", described.split(",")[0].split(" ")[0])
-    return re.sub(r"(_d|_np|\.csv)$", "", name.strip("();:"))
+    name = re.sub(r"(_d|_np|_trt4|_coxphf|\.csv)$", "", name.strip("();:"))
+    return "rotterdam" if name == "rott" else name
 
 
 def shorten(call: str, width: int = 150) -> str:

@@ -246,3 +246,12 @@ def test_holds_its_level(name: str) -> None:
         test = robust_log_rank(np.minimum(time, end), time <= end, group, np.exp(0.4 * x), **options)
         p.append(test.p_value)
     assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 4 * 0.0049
+
+
+def test_the_log_rank_test_of_weighted_or_clustered_rows_is_this_one() -> None:
+    d = cohort("veteran")
+    for options in ({"weights": d.w}, {"cluster": d.m}):
+        one, other = log_rank(d.t, d.s, d.g, **options), robust_log_rank(d.t, d.s, d.g, **options)
+        assert one.robust
+        assert (one.statistic, one.p_value, one.n_units) == (other.statistic, other.p_value, other.n_units)
+    assert not log_rank(d.t, d.s, d.g).robust

@@ -1,55 +1,29 @@
 """Log-rank tests that k groups have one hazard."""
 
-from dataclasses import dataclass
-
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc
 
-from counterpoise.kernels.arrays import Counts, Floats
-from counterpoise.kernels.events_by_group import EventsByGroup, count
+from counterpoise.kernels.events_by_group import count
+from counterpoise.kernels.log_rank_moments import (
+    LogRankTest,
+    chi_squared,
+    hypergeometric_covariance,
+    observed_and_expected,
+)
 from counterpoise.kernels.log_rank_weights import Weighting, as_scheme, time_weights
+from counterpoise.kernels.weighted_log_rank import robust_log_rank
 
-RANK_TOLERANCE = 1e-10
-ROUNDING = 1e-20  # a variance this small beside the weights it is made of is the rounding of zero
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogRankTest:
-    """Test that k groups have one hazard at all times; the groups are in the order of `levels`.
-
-    `observed` and `expected` are numbers of events for the log-rank test, else their sums weighted as the test
-    weights the event times.
-    """
-
-    statistic: float
-    """Chi-squared."""
-    degrees_of_freedom: int
-    p_value: float
-    levels: np.ndarray
-    """(k,) labels of the groups, ascending."""
-    n: Counts
-    """(k,) rows."""
-    observed: Floats
-    """(k,) events."""
-    expected: Floats
-    """(k,) events expected if the hazards were equal."""
-    variance: Floats
-    """(k, k) hypergeometric covariance of `observed - expected`."""
-    weighting: Weighting
-    rho: float
-    """Exponent of S in Fleming-Harrington weights; 0 for all others."""
-    gamma: float
-    """Exponent of 1 - S in Fleming-Harrington weights; 0 for all others."""
+__all__ = ["LogRankTest", "log_rank"]
 
 
-def log_rank(
+def log_rank(  # noqa: PLR0913 - rows, their structure, and how event times count
     time: ArrayLike,
     event: ArrayLike,
     group: ArrayLike,
     *,
+    weights: ArrayLike | None = None,
     entry: ArrayLike | None = None,
     stratum: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
     weighting: Weighting = "log-rank",
     rho: float = 0.0,
     gamma: float = 0.0,
@@ -65,8 +39,8 @@ def log_rank(
 
     With `stratum` expectations are formed and S estimated within strata, then added up. Rows with `entry` are at
     risk after it (left truncation); where all at risk die before others enter, S is 0 from then on. Ties have the
-    exact hypergeometric variance, so that the unweighted statistic is the score test of the exact Cox model. For
-    case weights see `weighted_log_rank.robust_log_rank`.
+    exact hypergeometric variance, so that the unweighted statistic is the score test of the exact Cox model. With
+    case `weights` (n,) or `cluster` (n,) the test is robust: that of `robust_log_rank`, beside a weighted curve.
 
     Statistic and p-value are NaN, with 0 degrees of freedom, where nothing can be compared: no event, or never two
     groups at risk together at an event that not all have.
@@ -81,6 +55,11 @@ def log_rank(
     Source: Mantel (1966), Cancer Chemotherapy Reports 50:163; Tarone and Ware (1977), Biometrika 64:156;
     Harrington and Fleming (1982), Biometrika 69:553; Klein and Moeschberger (2003), Survival Analysis, section 7.3.
     """
+    if weights is not None or cluster is not None:
+        return robust_log_rank(
+            time, event, group, weights,
+            entry=entry, stratum=stratum, cluster=cluster, weighting=weighting, rho=rho, gamma=gamma,
+        )  # fmt: skip
     scheme = as_scheme(weighting, rho, gamma)
     levels, n, table = count(time, event, group, entry, stratum)
     weight = time_weights(scheme, table)
@@ -99,49 +78,6 @@ def log_rank(
         scheme.weighting,
         scheme.rho,
         scheme.gamma,
+        robust=False,
+        n_units=int(n.sum()),
     )
-
-
-def observed_and_expected(table: EventsByGroup, weight: Floats) -> tuple[Floats, Floats]:
-    """Return the (k,) sums over event times of weighted events, as observed and as expected."""
-    observed = table.group_events @ weight
-    expected = table.group_at_risk @ (weight * table.events / table.at_risk)
-    total = float(weight @ table.events)
-    return np.append(total - observed.sum(), observed), np.append(total - expected.sum(), expected)
-
-
-def hypergeometric_covariance(table: EventsByGroup, weight: Floats) -> Floats:
-    """Return the (k, k) covariance of the groups' observed less expected events, given the totals at each time."""
-    n, d = table.at_risk, table.events
-    spread = weight**2 * d * (n - d) / np.maximum(n - 1, 1)
-    share = table.group_at_risk / n
-    covariance = -(share * spread) @ share.T
-    np.fill_diagonal(covariance, (share * (1 - share)) @ spread)  # exactly 0 where only one group is at risk
-    return with_first_group(covariance)
-
-
-def with_first_group(covariance: Floats) -> Floats:
-    """Return the (k, k) covariance of k differences that sum to zero from that of all but the first.
-
-    >>> with_first_group(np.array([[2.0]]))
-    array([[ 2., -2.], [-2.,  2.]])
-    """
-    k = covariance.shape[0] + 1
-    contrasts = np.vstack([-np.ones(k - 1), np.eye(k - 1)])
-    return contrasts @ covariance @ contrasts.T
-
-
-def chi_squared(difference: Floats, variance: Floats, scale: float = 0.0) -> tuple[float, int, float]:
-    """Return difference' variance^- difference, the variance's rank and the p-value; NaN, 0, NaN for rank 0.
-
-    The rank is one less than the groups that can be compared. `scale` is the size of the terms that `variance` is
-    made of, beside which rounding is told from a variance.
-    """
-    values, vectors = np.linalg.eigh(variance)
-    kept = values > max(RANK_TOLERANCE * float(values[-1]), ROUNDING * scale)
-    rank = int(kept.sum())
-    if rank == 0:
-        return float("nan"), 0, float("nan")
-    projected = vectors[:, kept].T @ difference
-    statistic = float((projected**2 / values[kept]).sum())
-    return statistic, rank, float(chdtrc(rank, statistic))

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.kernels.arrays import Counts, Floats, as_weights
 from counterpoise.kernels.events_by_group import EventsByGroup, Rows, as_rows, count_events, weigh_events
-from counterpoise.kernels.log_rank import ROUNDING
+from counterpoise.kernels.log_rank_moments import ROUNDING
 from counterpoise.kernels.log_rank_weights import Scheme, as_scheme, time_weights
 from counterpoise.kernels.multivariate_normal import rectangle_probability
 from counterpoise.kernels.weighted_log_rank import score_residuals, size_of_terms, sum_of_units, unit_covariance

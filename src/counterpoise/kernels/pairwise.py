@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.kernels.arrays import Counts, Floats, as_levels
-from counterpoise.kernels.log_rank import LogRankTest
+from counterpoise.kernels.log_rank import LogRankTest, log_rank
 from counterpoise.kernels.log_rank_weights import Weighting
 from counterpoise.kernels.multiplicity import holm
-from counterpoise.kernels.weighted_log_rank import RobustLogRankTest, plain_or_robust
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +30,7 @@ class PairwiseLogRank:
     """(q,)"""
     p_adjusted: Floats
     """(q,) Holm's adjustment for the pairs that have a p-value; NaN for those that have none."""
-    overall: LogRankTest | RobustLogRankTest
+    overall: LogRankTest
     """The test of all groups together."""
 
 
@@ -62,18 +61,16 @@ def pairwise_log_rank(  # noqa: PLR0913 - the arguments of the log-rank tests
     Source: Holm (1979), Scandinavian Journal of Statistics 6:65.
     """
     columns = {"weights": weights, "entry": entry, "stratum": stratum, "cluster": cluster}
-    overall = plain_or_robust(time, event, group, **columns, weighting=weighting, rho=rho, gamma=gamma)
+    overall = log_rank(time, event, group, **columns, weighting=weighting, rho=rho, gamma=gamma)
     time, event = np.asarray(time), np.asarray(event)
     levels, codes = as_levels("group", group)
     arrays = {name: None if column is None else np.asarray(column) for name, column in columns.items()}
     first, second = np.array(list(combinations(range(levels.size), 2))).T
-    tests: list[LogRankTest | RobustLogRankTest] = []
+    tests: list[LogRankTest] = []
     for one, other in zip(first, second, strict=True):
         rows = (codes == one) | (codes == other)
         part = {name: None if column is None else column[rows] for name, column in arrays.items()}
-        tests.append(
-            plain_or_robust(time[rows], event[rows], codes[rows], **part, weighting=weighting, rho=rho, gamma=gamma)
-        )
+        tests.append(log_rank(time[rows], event[rows], codes[rows], **part, weighting=weighting, rho=rho, gamma=gamma))
     p_value = np.array([test.p_value for test in tests])
     known = ~np.isnan(p_value)
     p_adjusted = p_value.copy()

@@ -8,9 +8,8 @@ from scipy.special import chdtrc
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_vector
-from counterpoise.kernels.log_rank import LogRankTest
+from counterpoise.kernels.log_rank import LogRankTest, log_rank
 from counterpoise.kernels.log_rank_weights import Weighting
-from counterpoise.kernels.weighted_log_rank import RobustLogRankTest, plain_or_robust
 
 ROUNDING = 1e-12
 
@@ -72,7 +71,7 @@ def log_rank_trend(  # noqa: PLR0913 - the arguments of the log-rank tests, and 
 
     Source: Tarone (1975), Biometrika 62:679.
     """
-    test = plain_or_robust(
+    test = log_rank(
         time,
         event,
         group,
@@ -102,7 +101,7 @@ def _as_scores(scores: ArrayLike | None, k: int) -> Floats:
     return values
 
 
-def _standardised(scores: Floats, test: LogRankTest | RobustLogRankTest) -> float:
+def _standardised(scores: Floats, test: LogRankTest) -> float:
     """Return the sum of scores times differences over its standard error; NaN if that is 0 but for rounding."""
     variance = float(scores @ test.variance @ scores)
     if variance <= ROUNDING * float(np.abs(scores) @ np.abs(test.variance) @ np.abs(scores)):

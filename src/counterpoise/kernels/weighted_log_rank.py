@@ -1,48 +1,15 @@
 """Log-rank tests of rows with case weights, and of clustered rows: robust tests."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.kernels.arrays import Bools, Floats, as_weights
 from counterpoise.kernels.events_by_group import EventsByGroup, Rows, as_rows, weigh_events
-from counterpoise.kernels.log_rank import (
-    LogRankTest,
-    chi_squared,
-    log_rank,
-    observed_and_expected,
-    with_first_group,
-)
+from counterpoise.kernels.log_rank_moments import LogRankTest, chi_squared, observed_and_expected, with_first_group
 from counterpoise.kernels.log_rank_weights import Weighting, as_scheme, time_weights
 from counterpoise.kernels.risk_set import sum_by
 from counterpoise.kernels.sandwich import group_codes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RobustLogRankTest:
-    """Robust test that k weighted groups have one hazard; the groups are in the order of `levels`."""
-
-    statistic: float
-    """Chi-squared."""
-    degrees_of_freedom: int
-    p_value: float
-    levels: np.ndarray
-    """(k,) labels of the groups, ascending."""
-    n: np.ndarray
-    """(k,) rows."""
-    observed: Floats
-    """(k,) weights of the events, times those of their times."""
-    expected: Floats
-    """(k,) what `observed` is expected to be if the hazards were equal."""
-    variance: Floats
-    """(k, k) robust covariance of `observed - expected`."""
-    weighting: Weighting
-    rho: float
-    gamma: float
-    n_units: int
-    """Clusters, or rows without clusters: what the variance takes to be independent."""
 
 
 def robust_log_rank(  # noqa: PLR0913 - rows, their weights and structure, the weighting and the variance
@@ -58,11 +25,11 @@ def robust_log_rank(  # noqa: PLR0913 - rows, their weights and structure, the w
     rho: float = 0.0,
     gamma: float = 0.0,
     centred: bool = False,
-) -> RobustLogRankTest:
+) -> LogRankTest:
     """Test that the weighted groups of (n,) `group` have one hazard: the test beside a weighted curve.
 
     Each row counts (n,) `weights` times, among events and among those at risk, so that S and n of the weighting of
-    times (see `log_rank.log_rank`) are weighted too; observed and expected weights of events are compared. The
+    times (see `log_rank`) are weighted too; observed and expected weights of events are compared. The
     covariance is the sum of squares of the rows' residuals (weight times what the row adds, at its event and at the
     event times it was at risk, to the difference), summed within clusters first. It takes the weights as fixed, and
     does not change, nor does the statistic, with their scale.
@@ -95,7 +62,7 @@ def robust_log_rank(  # noqa: PLR0913 - rows, their weights and structure, the w
     variance = with_first_group(unit_covariance(residuals, centred=centred))
     difference = observed - expected
     statistic, degrees_of_freedom, p_value = chi_squared(difference, variance, size_of_terms(table, weight))
-    return RobustLogRankTest(
+    return LogRankTest(
         statistic,
         degrees_of_freedom,
         p_value,
@@ -107,37 +74,8 @@ def robust_log_rank(  # noqa: PLR0913 - rows, their weights and structure, the w
         scheme.weighting,
         scheme.rho,
         scheme.gamma,
-        residuals.shape[1],
-    )
-
-
-def plain_or_robust(  # noqa: PLR0913 - the arguments of both tests, passed on
-    time: ArrayLike,
-    event: ArrayLike,
-    group: ArrayLike,
-    *,
-    weights: ArrayLike | None,
-    entry: ArrayLike | None,
-    stratum: ArrayLike | None,
-    cluster: ArrayLike | None,
-    weighting: Weighting,
-    rho: float,
-    gamma: float,
-) -> LogRankTest | RobustLogRankTest:
-    """Return the robust test with weights or clusters, the hypergeometric test without."""
-    if weights is None and cluster is None:
-        return log_rank(time, event, group, entry=entry, stratum=stratum, weighting=weighting, rho=rho, gamma=gamma)
-    return robust_log_rank(
-        time,
-        event,
-        group,
-        weights,
-        entry=entry,
-        stratum=stratum,
-        cluster=cluster,
-        weighting=weighting,
-        rho=rho,
-        gamma=gamma,
+        robust=True,
+        n_units=residuals.shape[1],
     )
 
 

@@ -22,6 +22,7 @@ np <- subset(rott, nodes > 0)
 agree <- function(cc) { m <- if (is.matrix(cc$count)) cc$count else matrix(cc$count, 1)
   list(value = unname(cc$concordance), std_error = sqrt(cc$var), n = cc$n, counts = unname(m), influence = arr(head(cc$dfbeta, 30)), sumsq = sum(cc$dfbeta^2)) }
 both <- function(...) { call <- sys.call(); call[[1]] <- quote(concordance); call$reverse <- TRUE; call$influence <- 1; call$keepstrata <- TRUE; agree(eval(call, globalenv())) }
+described <- function(name) paste0("survival::", sub("_.*", "", name), ", as in the script")
 gold("c_lung_age", "survival::lung, complete", both(Surv(time, died) ~ age, lung))
 gold("c_lung_weights", "survival::lung, complete; w = 0.5 + (i %% 5) / 4", both(Surv(time, died) ~ age, lung, weights = w))
 gold("c_lung_entry", "survival::lung, complete; entry = floor(time / 4) of every third row", both(Surv(entry, time, died) ~ age, lung))
@@ -98,7 +99,7 @@ about <- function(f, new, times, exact = FALSE) {
 }
 for (name in names(FITS)) for (ti in c("efron", "breslow")) {
   call <- FITS[[name]]; call$ties <- ti
-  eval(bquote(gold(.(paste0("after_", name, "_", ti)), "as in the script", { f <- .(call); about(f, NEW[[.(name)]], TIMES[[.(name)]]) })))
+  eval(bquote(gold(.(paste0("after_", name, "_", ti)), .(described(name)), { f <- .(call); about(f, NEW[[.(name)]], TIMES[[.(name)]]) })))
 }
 gold("after_veteran_months_exact", "survival::veteran; months", { f <- coxph(Surv(months, status) ~ trt + karno + age, vet, ties = "exact", control = TIGHT, x = TRUE); about(f, NEW$veteran_months, TIMES$veteran_months, exact = TRUE) })
 gold("after_lung_exact", "survival::lung, complete", { f <- coxph(Surv(time, died) ~ age + sex + ph.ecog, lung, ties = "exact", control = TIGHT, x = TRUE); about(f, NEW$lung, TIMES$lung, exact = TRUE) })
@@ -131,7 +132,7 @@ PH <- list(
   lung_entry = quote(coxph(Surv(entry, time, died) ~ age + sex + ph.ecog, lung, control = TIGHT)))
 for (name in names(PH)) for (ti in c("efron", "breslow")) for (tr in c("km", "rank", "identity", "log")) {
   call <- PH[[name]]; call$ties <- ti
-  eval(bquote(gold(.(paste("zph", name, ti, tr, sep = "_")), "as in the script", mat(cox.zph(.(call), transform = .(tr))$table))))
+  eval(bquote(gold(.(paste("zph", name, ti, tr, sep = "_")), .(described(name)), mat(cox.zph(.(call), transform = .(tr))$table))))
 }
 varying <- function(d, time, event, arm, transform) {    # arm x g(t) in a weighted model: every row is split at every event time
   d$t <- d[[time]]; d$e <- d[[event]]; d$arm <- d[[arm]]; d$number <- seq_len(nrow(d)); cut <- sort(unique(d$t[d$e == 1]))
