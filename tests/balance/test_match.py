@@ -118,10 +118,10 @@ def test_ranks_differ_by_seed_and_repeated_identifiers_are_refused() -> None:
     ("options", "error", "message"),
     [
         ({"method": "optimal"}, UnsupportedError, "`method` must be nearest; 'optimal' is not available"),
-        ({"caliper": 0}, InputError, "`caliper` must be positive; it is 0"),
-        ({"caliper": np.nan}, InputError, "`caliper` must be positive; it is nan"),
-        ({"caliper_sd": "all"}, InputError, "`caliper_sd` must be pooled or overall; it is 'all'"),
-        ({"order": "random"}, InputError, "`order` must be descending, ascending or closest"),
+        ({"caliper": 0}, InputError, "`caliper` must be greater than 0; it is 0"),
+        ({"caliper": np.nan}, InputError, "`caliper` must be a finite number; it is nan"),
+        ({"caliper_sd": "all"}, InputError, "`caliper_sd` must be 'pooled' or 'overall'; it is 'all'"),
+        ({"order": "random"}, InputError, "`order` must be 'descending', 'ascending' or 'closest'"),
         ({"tie_rank": [1, 2]}, InputError, "`tie_rank` must have 146 elements"),
     ],
 )
@@ -134,7 +134,7 @@ def test_options_have_defaults_describe_themselves_and_refuse_the_rest() -> None
     options = MatchOptions()
     assert (options.caliper, options.caliper_sd, options.order) == (0.2, "pooled", "descending")
     assert all(field.description for field in MatchOptions.model_fields.values())
-    for wrong in ({"ratio": 2}, {"caliper": 0}, {"replace": True}):
+    for wrong in ({"ratio": 0}, {"caliper": 0}, {"replace": True}):
         with pytest.raises(ValidationError):
             MatchOptions.model_validate(wrong)
 

@@ -1,13 +1,14 @@
 """Cohorts made of plain arrays: the node-positive patients of survival::rotterdam, and small or random ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpoise.balance import MatchOptions, WeightOptions
+from counterpoise.balance import Matching, MatchOptions, WeightOptions
 from counterpoise.design import (
     Covariate,
     Design,
@@ -26,7 +27,8 @@ from counterpoise.estimate import (
     CurveOptions,
     analyse,
 )
-from counterpoise.kernels.arrays import Counts
+from counterpoise.kernels.arrays import Bools, Counts
+from counterpoise.kernels.matched_sets import sets_from_links
 from tests.golden import rotterdam
 
 SCORE = ("age", "meno", "size", "grade3", "lnodes", "lpgr", "ler", "chemo")
@@ -188,3 +190,22 @@ def swap_arms(design: Design) -> Design:
         baseline=design.baseline,
     )
     return swapped
+
+
+def with_pairs(matching: Matching, pair: Counts) -> Matching:
+    """The same matching with other pairs: `pair` (n,) numbers each patient's, -1 is none."""
+    treated = matching.sets.treatment
+    first, second = (_by_pair(arm, pair) for arm in (treated, ~treated))
+    rank = np.where(pair >= 0, pair, pair.size).astype(float)
+    apart = np.zeros(first.size)
+    if not first.size:
+        empty = replace(
+            matching.sets, treated=first, control=first, distance=apart, link_set=first, set=pair, weights=0.0 * rank
+        )
+        return replace(matching, sets=empty)
+    return replace(matching, sets=sets_from_links((first, second, apart), treated, tie_rank=rank))
+
+
+def _by_pair(arm: Bools, pair: Counts) -> Counts:
+    found = np.flatnonzero(arm & (pair >= 0))
+    return found[np.argsort(pair[found], kind="stable")]

@@ -41,6 +41,7 @@ from tests.estimate.cohorts import (
     random_cohort,
     reorder,
     swap_arms,
+    with_pairs,
 )
 from tests.golden import floats, golden, rotterdam
 
@@ -174,9 +175,7 @@ def pairs_of_matchit() -> Matching:
     pair = np.full(len(row_of), -1)
     for pid, subclass in zip(reference["pid"], reference["subclass"], strict=True):
         pair[row_of[float(pid)]] = int(subclass) - 1
-    whole = adjusted(node_positive()).matching
-    n_pairs = int(pair.max()) + 1
-    return replace(whole, pair=pair, n_pairs=n_pairs, unmatched_treated=339 - n_pairs)
+    return with_pairs(adjusted(node_positive()).matching, pair)
 
 
 def test_matched_comparison_is_that_of_r() -> None:
@@ -311,7 +310,7 @@ def test_no_pairs_are_no_comparison() -> None:
     design = random_cohort(1)
     adjustments = adjusted(design)
     none = np.full(design.size, -1)
-    empty = replace(adjustments.matching, pair=none, n_pairs=0, treated=none[:0], control=none[:0])
+    empty = with_pairs(adjustments.matching, none)
     with pytest.raises(FitError, match="within the caliper; widen it"):
         matched(design, replace(adjustments, matching=empty))
 
@@ -362,10 +361,16 @@ def test_matched_arms_have_one_patient_of_each_pair(seed: int) -> None:
     assert contrast.estimand in ("ATT", "matched treated")
 
 
-@pytest.mark.parametrize(("unmatched", "estimand"), [((0, 9), "ATT"), ((1, 9), "matched treated")])
-def test_matching_every_treated_patient_estimates_the_att(unmatched: tuple[int, int], estimand: str) -> None:
+@pytest.mark.parametrize(("left_out", "estimand"), [(0, "ATT"), (1, "matched treated")])
+def test_matching_every_treated_patient_estimates_the_att(left_out: int, estimand: str) -> None:
     adjustments = adjusted(design := random_cohort(5))
-    matching = replace(adjustments.matching, unmatched_treated=unmatched[0], unmatched_control=unmatched[1])
+    treated = np.flatnonzero(design.treatment.received)[left_out:]
+    control = np.flatnonzero(~design.treatment.received)
+    size = min(treated.size, control.size)
+    assert left_out or size == treated.size
+    pair = np.full(design.size, -1)
+    pair[treated[:size]] = pair[control[:size]] = np.arange(size)
+    matching = with_pairs(adjustments.matching, pair)
     assert matched(design, replace(adjustments, matching=matching)).estimand == estimand
 
 

@@ -5,7 +5,15 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from counterpoise.balance import Estimand, balancing_weights, check_balance, match, propensity, weigh
+from counterpoise.balance import (
+    Estimand,
+    balancing_weights,
+    check_balance,
+    compare_unmatched,
+    match,
+    propensity,
+    weigh,
+)
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.estimate import Adjustments, stacked_influence, stacked_std_error
 from counterpoise.kernels.arrays import Bools, Floats
@@ -42,7 +50,8 @@ def fitted(
     weighting = weigh(score, estimand=estimand, stabilised=stabilised, truncate=truncate)
     matching = match(score)
     balance = check_balance(x, treated, ["a", "b"], weights=weighting.weights, pairs=matching)
-    adjustments = Adjustments(score, weighting, matching, balance, np.arange(treated.size), 0)
+    left_out = compare_unmatched(x, ["a", "b"], matching, balance.scale)
+    adjustments = Adjustments(score, weighting, matching, balance, left_out, np.arange(treated.size), 0)
     return cox(time, event, treated.astype(float), weights=weighting.weights, ties=ties), adjustments
 
 

@@ -9,20 +9,21 @@ from tests.findings.cases import (
     apply,
     only,
     study,
-    with_adjustments,
     with_contrasts,
 )
 
 
 @pytest.mark.parametrize(
-    ("unmatched", "severity", "words"), [(0, "note", "in the treated."), (4, "caution", "could be")]
+    ("caliper", "severity", "words"), [(None, "note", "in the treated."), (0.2, "caution", "could be")]
 )
-def test_estimands_that_differ(case: Case, unmatched: int, severity: str, words: str) -> None:
+def test_estimands_that_differ(caliper: float | None, severity: str, words: str) -> None:
+    case = study(20, n=80, matching=MatchOptions(caliper=caliper))
     assert case[1].adjustments is not None
-    matching = replace(case[1].adjustments.matching, unmatched_treated=unmatched)
-    found = only(estimands_differ, with_adjustments(case, matching=matching))
+    assert case[1].adjustments.matching.whole == (severity == "note")
+    found = only(estimands_differ, case)
     assert found.severity == severity
     assert words in found.text
+    assert "pairs and leaves out" in found.text
 
 
 def test_estimands_that_are_the_same_are_not_spoken_of(case: Case) -> None:

@@ -1,14 +1,13 @@
 """The balance of treatment groups, for arrays and for the columns of any dataframe."""
 
 from collections.abc import Sequence
+from typing import Unpack
 
 import narwhals as nw
 
 from counterpoise import balance as stage
 from counterpoise.api.columns import Column, labels, numbers, table
-from counterpoise.balance import Balance, Estimand, Matching, PropensityScore, Weighting
-from counterpoise.balance.match import CaliperSd
-from counterpoise.kernels.nearest import Order
+from counterpoise.balance import Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
@@ -46,11 +45,9 @@ def weigh(
 def match(
     score: PropensityScore,
     *,
-    caliper: float | None = 0.2,
-    caliper_sd: CaliperSd = "pooled",
-    order: Order = "descending",
     identifiers: Column | None = None,
     seed: int = 0,
+    **options: Unpack[MatchKeywords],
 ) -> Matching:
     """Match treated patients to controls 1:1 on the logit of the score, nearest first, nobody used twice.
 
@@ -68,7 +65,7 @@ def match(
         if identifiers is None
         else stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
     )
-    return stage.match(score, caliper=caliper, caliper_sd=caliper_sd, order=order, tie_rank=rank, seed=seed)
+    return stage.match(score, tie_rank=rank, seed=seed, **options)
 
 
 def check_balance(

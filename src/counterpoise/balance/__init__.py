@@ -1,22 +1,29 @@
-"""The balance stage: propensity score, weights, matched pairs, and what imbalance is left."""
+"""The balance stage: propensity score, weights, matched sets, and what imbalance is left."""
 
 from counterpoise.balance.check import Balance, check_balance, largest_difference
-from counterpoise.balance.match import Matching, MatchOptions, match, tie_ranks
+from counterpoise.balance.match import Matching, match, tie_ranks
+from counterpoise.balance.match_options import MatchKeywords, MatchOptions, match_options
 from counterpoise.balance.propensity import PropensityScore, propensity
+from counterpoise.balance.unmatched import Unmatched, UnmatchedRow, compare_unmatched
 from counterpoise.balance.weight import Estimand, Weighting, WeightOptions, balancing_weights, weigh, weight_slopes
 
 __all__ = [
     "Balance",
     "Estimand",
+    "MatchKeywords",
     "MatchOptions",
     "Matching",
     "PropensityScore",
+    "Unmatched",
+    "UnmatchedRow",
     "WeightOptions",
     "Weighting",
     "balancing_weights",
     "check_balance",
+    "compare_unmatched",
     "largest_difference",
     "match",
+    "match_options",
     "propensity",
     "tie_ranks",
     "weigh",

@@ -54,7 +54,7 @@ def check_balance(
     scale = standard_deviation(columns, treated, denominator)
     weighted = None if weights is None else imbalance(columns, treated, weights=weights, scale=scale)
     matched = None
-    if pairs is not None and pairs.n_pairs:
+    if pairs is not None and pairs.n_sets:
         rows = np.concatenate([pairs.treated, pairs.control])
         matched = imbalance(columns[rows], treated[rows], scale=scale)
     return Balance(

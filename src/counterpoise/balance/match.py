@@ -1,92 +1,164 @@
-"""Matching: pairs of a treated patient and a control whose propensity scores are close."""
+"""Matching: sets of treated patients and controls who are alike."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field, field_validator
 
+from counterpoise.balance.match_options import (
+    CaliperSd,
+    Discard,
+    Distance,
+    MatchKeywords,
+    MatchOptions,
+    Method,
+    match_options,
+)
 from counterpoise.balance.propensity import PropensityScore
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.imbalance import standard_deviation
+from counterpoise.kernels.matched_sets import Estimand, MatchedSets
 from counterpoise.kernels.nearest import UNITS, Order, nearest_pairs
-from counterpoise.read.codebook import Options
-
-CaliperSd = Literal["pooled", "overall"]
-
-
-class MatchOptions(Options):
-    """How patients are matched on the logit of their propensity score."""
-
-    method: Literal["nearest"] = Field(default="nearest", description="Greedy nearest neighbour, without replacement.")
-    ratio: Literal[1] = Field(default=1, description="Controls to each treated patient.")
-    caliper: float | None = Field(
-        default=0.2,
-        gt=0.0,
-        description="Largest distance within a pair, in standard deviations of the logit of the score; "
-        'the word "none" sets no limit.',
-        json_schema_extra={"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "none"}]},
-    )
-    caliper_sd: CaliperSd = Field(
-        default="pooled",
-        description="Which standard deviation: pooled within the two arms (Austin 2011), or overall, of all "
-        "patients (MatchIt).",
-    )
-    order: Order = Field(
-        default="descending",
-        description="Which treated patient chooses first: the one with the largest score (descending), the "
-        "smallest (ascending), or always the closest pair that is left (closest).",
-    )
-
-    @field_validator("caliper", mode="before")
-    @classmethod
-    def _none_in_words(cls, value: object) -> object:
-        return None if value == "none" else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """Pairs made of n patients.
+    """Sets made of the n patients of a score, and how they were made."""
 
-    `pair` (n,) numbers each patient's pair from 0, -1 for the unmatched; `treated`, `control` and `distance`
-    (m,) are the pairs' rows and their distance on the logit scale, in the order in which they were made.
-    `caliper` is on the logit scale too (infinite if there is none): `caliper_sd` is the standard deviation of
-    which it is a multiple, `caliper_sd_name` which one that is. What such a matching estimates is the effect in
-    the treated patients who found a partner.
-    """
-
-    pair: Counts
-    treated: Counts
-    control: Counts
-    distance: Floats
-    caliper: float
-    caliper_sd: float
-    caliper_sd_name: CaliperSd
+    sets: MatchedSets
+    """Who is in which set, with which weight, linked with whom."""
+    method: Method
+    distance_name: Distance
+    """On what distances were measured; methods that form strata have none."""
+    ratio: int
+    """Controls to each treated patient, where the method keeps a ratio."""
+    replacement: bool
+    """Whether a control could be used again."""
+    estimand: Estimand
+    """Whose effect was asked for; `target` says whose it is."""
     order: Order
-    n_pairs: int
-    unmatched_treated: int
-    unmatched_control: int
+    """Which treated patient chose first (nearest)."""
+    caliper: float
+    """Largest distance of two scores, on the scale of `caliper_scale`; infinite if there was none."""
+    caliper_sd: float
+    """The standard deviation of which the caliper is a multiple."""
+    caliper_sd_name: CaliperSd
+    discard: Discard
+    """Which arms were cut to the support of the other, and the score then fitted again."""
+    score: PropensityScore
+    """The score on which patients were matched: that given, or that fitted again to those who were not discarded."""
+    reason: str = ""
+    """Why nobody could be matched; empty otherwise."""
+
+    @property
+    def pair(self) -> Counts:
+        """(n,) each patient's set, numbered from 0; -1 for the unmatched."""
+        return self.sets.set
+
+    @property
+    def weights(self) -> Floats:
+        """(n,) matching weights, 0 for the unmatched; in each arm they sum to its matched patients."""
+        return self.sets.weights
+
+    @property
+    def treated(self) -> Counts:
+        """(m,) the treated patient of each link."""
+        return self.sets.treated
+
+    @property
+    def control(self) -> Counts:
+        """(m,) the control of each link."""
+        return self.sets.control
+
+    @property
+    def distance(self) -> Floats:
+        """(m,) the distance across each link."""
+        return self.sets.distance
+
+    @property
+    def discarded(self) -> Bools:
+        """(n,) who was left out before matching."""
+        return self.sets.discarded
+
+    @property
+    def n_sets(self) -> int:
+        """Number of sets; 0 where nobody was matched."""
+        return self.sets.n_sets
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of links; of pairs, where matching was one to one."""
+        return self.treated.size
+
+    @property
+    def unmatched_treated(self) -> int:
+        """Number of treated patients in no set."""
+        return self.sets.unmatched_treated
+
+    @property
+    def unmatched_control(self) -> int:
+        """Number of controls in no set."""
+        return self.sets.unmatched_control
+
+    @property
+    def has_links(self) -> bool:
+        """Whether patients were linked with one another, not placed in strata."""
+        return self.method in ("nearest", "optimal", "full")
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether every set is a pair, and nobody is in two."""
+        return self.has_links and not self.replacement and bool((self.sets.set_sizes == 1).all())
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether matched patients count differently."""
+        return bool((np.abs(self.weights[self.pair >= 0] - 1.0) > 1e-12).any())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every treated patient is matched."""
+        return self.unmatched_treated == 0
+
+    @property
+    def target(self) -> str:
+        """Whose effect a comparison of the matched patients gives.
+
+        The estimand that was asked for, or, where some of those whom it is about are in no set, 'matched treated',
+        'matched controls' or 'matched patients'.
+        """
+        lost = {"ATT": self.unmatched_treated, "ATC": self.unmatched_control}
+        if lost.get(self.estimand, self.unmatched_treated + self.unmatched_control) == 0:
+            return self.estimand
+        return {"ATT": "matched treated", "ATC": "matched controls", "ATE": "matched patients"}[self.estimand]
+
+    @property
+    def caliper_scale(self) -> str:
+        """The scale of the caliper: logit, or probability."""
+        return "probability" if self.distance_name == "probability" else "logit"
 
 
 def match(
     score: PropensityScore,
+    options: MatchOptions | None = None,
     *,
-    method: Literal["nearest"] = "nearest",
-    caliper: float | None = 0.2,
-    caliper_sd: CaliperSd = "pooled",
-    order: Order = "descending",
+    columns: Mapping[str, ArrayLike] | None = None,
     tie_rank: ArrayLike | None = None,
     seed: int = 0,
+    **keywords: Unpack[MatchKeywords],
 ) -> Matching:
-    """Match each treated patient to the nearest free control on the logit of the score, within the caliper.
+    """Match treated patients and controls; by default each treated patient to the nearest free control.
 
-    Controls that are equally near are told apart by their covariates, then by `tie_rank` (n,), best from
-    `tie_ranks`; without it, by a permutation of the rows under `seed`, which is as good only where the rows come
-    in a fixed order. Another seed shows how far an answer depends on the tie-breaking.
+    How is said by `options`, or by keywords of their names (`MatchOptions`). By default the distance is that of the
+    logit of the score, limited by a caliper of 0.2 standard deviations. Patients who are equally near are told apart
+    by their covariates, then by `tie_rank` (n,), best from `tie_ranks`; without it, by a permutation of the rows
+    under `seed`, which is as good only where the rows come in a fixed order. Another seed shows how far an answer
+    depends on the tie-breaking. `columns` are (n,) covariates by name, for the options that name some and for the
+    methods coarsened, exact and cardinality, which look at all of them; by default they are the terms of the score.
 
     >>> from counterpoise.balance.propensity import propensity
     >>> score = propensity([0, 0, 1, 0, 1, 1], [1, 2, 2, 3, 4, 3])
@@ -94,36 +166,58 @@ def match(
     >>> matching.pair.tolist(), matching.unmatched_treated
     ([2, 1, 2, 0, 0, 1], 0)
 
-    Raises `InputError` where an option is not one of those named, or the score has no spread.
+    Raises `InputError` where an option is not one of those named, the score has no spread, or what is asked for
+    cannot be had; the text names the nearest request that can be met. Nearest matching within a caliper that leaves
+    nobody has no sets instead.
 
     Source: Austin, Pharm Stat 2011;10:150-161, for the caliper; Austin, Stat Med 2014;33:1057-1069.
     """
-    if method != "nearest":
-        raise UnsupportedError(f"`method` must be nearest; {method!r} is not available for matching.")
-    if caliper is not None and not caliper > 0:
-        raise InputError(f"`caliper` must be positive; it is {caliper}.")
+    if options is None:
+        options = match_options(keywords)
+    elif keywords:
+        raise InputError("`options` and keywords exclude each other.")
     n = score.treatment.size
     ranks = np.random.default_rng(seed).permutation(n) if tie_rank is None else tie_rank
-    deviation = _deviation(score.logit, score.treatment, caliper_sd)
-    limit = None if caliper is None else float(np.rint(caliper * deviation * UNITS)) / UNITS
-    pairs = nearest_pairs(
-        score.logit, score.treatment, caliper=limit, order=order, tie_covariates=score.x, tie_rank=ranks
-    )
-    pair = np.full(n, -1)
-    pair[pairs.treated] = pair[pairs.control] = np.arange(pairs.treated.size)
-    n_treated = int(score.treatment.sum())
+    if options.method != "nearest":
+        raise UnsupportedError(f"`method` must be nearest; {options.method!r} is not available for matching.")
+    deviation = _deviation(score.logit, score.treatment, options.caliper_sd)
+    width = options.score_caliper
+    limit = None if width is None else float(np.rint(width * deviation * UNITS)) / UNITS
     return Matching(
-        pair=pair,
+        sets=_nearest_pairs(score, limit, options.order, ranks),
+        method=options.method,
+        distance_name=options.distance,
+        ratio=options.ratio,
+        replacement=options.replacement,
+        estimand=options.estimand,
+        order=options.order,
+        caliper=np.inf if limit is None else limit,
+        caliper_sd=deviation,
+        caliper_sd_name=options.caliper_sd,
+        discard=options.discard,
+        score=score,
+    )
+
+
+def _nearest_pairs(score: PropensityScore, caliper: float | None, order: Order, ranks: ArrayLike) -> MatchedSets:
+    """Return pairs, numbered in the order in which they were made."""
+    n = score.treatment.size
+    pairs = nearest_pairs(
+        score.logit, score.treatment, caliper=caliper, order=order, tie_covariates=score.x, tie_rank=ranks
+    )
+    number = np.arange(pairs.treated.size)
+    sets = np.full(n, -1)
+    sets[pairs.treated] = sets[pairs.control] = number
+    return MatchedSets(
         treated=pairs.treated,
         control=pairs.control,
         distance=pairs.distance,
-        caliper=np.inf if limit is None else limit,
-        caliper_sd=deviation,
-        caliper_sd_name=caliper_sd,
-        order=order,
-        n_pairs=pairs.treated.size,
-        unmatched_treated=n_treated - pairs.treated.size,
-        unmatched_control=n - n_treated - pairs.treated.size,
+        link_set=number,
+        set=sets,
+        weights=(sets >= 0).astype(float),
+        discarded=np.zeros(n, dtype=bool),
+        treatment=score.treatment,
+        estimand="ATT",
     )
 
 
@@ -147,6 +241,4 @@ def tie_ranks(identifiers: Sequence[str], seed: int) -> Counts:
 def _deviation(logit: Floats, treated: Bools, which: CaliperSd) -> float:
     if which == "pooled":
         return float(standard_deviation(logit, treated)[0])
-    if which == "overall":
-        return float(logit.std(ddof=1))
-    raise InputError(f"`caliper_sd` must be pooled or overall; it is {which!r}.")
+    return float(logit.std(ddof=1))

@@ -9,9 +9,11 @@ from counterpoise.balance import (
     Matching,
     MatchOptions,
     PropensityScore,
+    Unmatched,
     Weighting,
     WeightOptions,
     check_balance,
+    compare_unmatched,
     match,
     propensity,
     tie_ranks,
@@ -26,12 +28,14 @@ class Adjustments:
     """What weighting and matching made of the cohort.
 
     `rows` index the patients who have every covariate of the score; the `left_out` others take no part.
+    `unmatched` compares those whom matching left out with the matched.
     """
 
     score: PropensityScore
     weighting: Weighting
     matching: Matching
     balance: Balance
+    unmatched: Unmatched
     rows: Counts
     left_out: int
 
@@ -42,26 +46,16 @@ def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed:
     treated = design.treatment.received[rows]
     score = propensity(treated, design.score.x[rows], terms=design.score.labels)
     weighting = weigh(score, estimand=weights.estimand, stabilised=weights.stabilised, truncate=weights.truncate)
-    matched = match(
-        score,
-        method=matching.method,
-        caliper=matching.caliper,
-        caliper_sd=matching.caliper_sd,
-        order=matching.order,
-        tie_rank=tie_ranks([design.ids[row] for row in rows], seed),
-    )
-    columns, names = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
+    matched = match(score, matching, tie_rank=tie_ranks([design.ids[row] for row in rows], seed))
+    parts, groups = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
+    columns, names = np.hstack(parts)[rows], [name for group in groups for name in group]
+    balance = check_balance(columns, treated, names, weights=weighting.weights, pairs=matched)
     return Adjustments(
         score=score,
         weighting=weighting,
         matching=matched,
-        balance=check_balance(
-            np.hstack(columns)[rows],
-            treated,
-            [name for group in names for name in group],
-            weights=weighting.weights,
-            pairs=matched,
-        ),
+        balance=balance,
+        unmatched=compare_unmatched(columns, names, matched, balance.scale),
         rows=rows,
         left_out=design.size - rows.size,
     )

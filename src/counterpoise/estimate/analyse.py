@@ -96,7 +96,7 @@ def _contrasts(
     if adjustments is None:
         return [crude]
     weighted = weighted_contrast(design, endpoint, adjustments, *shared)
-    if adjustments.matching.n_pairs == 0:
+    if adjustments.matching.n_sets == 0:
         return [crude, weighted]
     return [crude, matched_contrast(design, endpoint, adjustments, *shared), weighted]
 

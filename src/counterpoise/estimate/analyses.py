@@ -8,6 +8,7 @@ from counterpoise.estimate.bootstrap import BootstrapEffect
 from counterpoise.estimate.contrasts import Contrast
 from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
 from counterpoise.estimate.hazards import HazardModel, HazardTable
+from counterpoise.estimate.stability import Stability
 from counterpoise.estimate.subgroups import SubgroupAnalysis
 from counterpoise.estimate.summaries import EventShare
 
@@ -26,7 +27,8 @@ class Analyses:
 
     `events` counts all patients, the controls and the treated; `overall` is the curve of all patients;
     `contrasts` is ordered by endpoint and then by adjustment; there is none of matched patients where no pair
-    could be made.
+    could be made. `stability` shows how far the matched comparisons hang on the breaking of ties; None where that was
+    not asked for, or the method has no ties to break.
     """
 
     baseline: BaselineTable
@@ -41,6 +43,7 @@ class Analyses:
     contrasts: tuple[Contrast, ...]
     bootstrap: tuple[BootstrapEffect, ...]
     subgroups: SubgroupAnalysis | None
+    stability: Stability | None = None
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""

@@ -95,13 +95,11 @@ def matched_contrast(
     Raises `FitError` where there are no pairs.
     """
     matching = adjustments.matching
-    if matching.n_pairs == 0:
+    if matching.n_sets == 0:
         raise FitError("matched comparison: no two patients of the arms are within the caliper; widen it.")
     paired = np.flatnonzero(matching.pair >= 0)
-    whole = matching.unmatched_treated == 0
-    estimand = "ATT" if whole else "matched treated"
     sample = _Sample(adjustments.rows[paired], None, matching.pair[paired])
-    return _contrast(design, endpoint, sample, "matched", estimand, horizon, curves, ties)
+    return _contrast(design, endpoint, sample, "matched", matching.target, horizon, curves, ties)
 
 
 def weighted_contrast(
