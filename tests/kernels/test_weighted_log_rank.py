@@ -250,7 +250,8 @@ def test_holds_its_level(name: str) -> None:
 
 def test_the_log_rank_test_of_weighted_or_clustered_rows_is_this_one() -> None:
     d = cohort("veteran")
-    for options in ({"weights": d.w}, {"cluster": d.m}):
+    chosen: list[dict[str, Any]] = [{"weights": d.w}, {"cluster": d.m}]
+    for options in chosen:
         one, other = log_rank(d.t, d.s, d.g, **options), robust_log_rank(d.t, d.s, d.g, **options)
         assert one.robust
         assert (one.statistic, one.p_value, one.n_units) == (other.statistic, other.p_value, other.n_units)
