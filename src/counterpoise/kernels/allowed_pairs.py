@@ -13,8 +13,8 @@ from counterpoise.kernels.distance import Distances, blocks, in_units, score_dis
 from counterpoise.kernels.logistic import centre_and_scale, require_both_arms
 from counterpoise.kernels.nearest import TIE_DIGITS, UNITS
 
-MOST_PAIRS = 40_000_000
-"""Allowed pairs that are held at a time, 20 bytes each."""
+MOST_PAIRS = 25_000_000
+"""Allowed pairs that are held at a time; solving so many takes 2 GB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,11 +186,10 @@ def candidates(ground: Field, *, within: tuple[Floats, Floats] | None = None) ->
         columns = slice(left, left + cost.shape[1])
         if within is not None:
             cost[cost > within[0][start:stop, None] + within[1][columns]] = np.inf
-        everything = within is None and not ground.is_limited
-        inside = np.arange(cost.size) if everything else np.flatnonzero(np.isfinite(cost))
-        row, column = np.divmod(inside.astype(np.int32), np.int32(max(cost.shape[1], 1)))
-        found.append((row + np.int32(start), column + np.int32(left), cost.ravel()[inside]))
-        total += inside.size
+        inside = slice(None) if within is None and not ground.is_limited else np.isfinite(cost).ravel()
+        row, column = _index(start, left, cost.shape)
+        found.append((row[inside], column[inside], cost.ravel()[inside]))
+        total += found[-1][0].size
         if total > MOST_PAIRS:
             raise InputError(
                 f"The limits allow more than {MOST_PAIRS:,} pairs of a treated and a control row; "
@@ -201,7 +200,8 @@ def candidates(ground: Field, *, within: tuple[Floats, Floats] | None = None) ->
             apart.append(far.ravel()[inside])
     if not total:
         raise InputError(_why_none(ground))
-    row, column, cost = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    # A single block, the usual case, is not copied.
+    row, column, cost = found[0] if len(found) == 1 else (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Candidates(ground.treated, ground.control, row, column, cost, np.concatenate(apart) if apart else None)
 
 
@@ -213,6 +213,13 @@ def nearest_costs(ground: Field) -> tuple[Floats, Floats]:
         columns = slice(left, left + cost.shape[1])
         of_control[columns] = np.minimum(of_control[columns], cost.min(axis=0, initial=np.inf))
     return of_treated, of_control
+
+
+def _index(row: int, column: int, shape: tuple[int, ...]) -> tuple[Counts, Counts]:
+    """Return the row and the column of every cell of a block that begins at a row and a column."""
+    rows = np.arange(row, row + shape[0], dtype=np.int32)
+    columns = np.arange(column, column + shape[1], dtype=np.int32)
+    return np.repeat(rows, shape[1]), np.tile(columns, shape[0])
 
 
 def preference(apart: Floats | None) -> Floats | None:

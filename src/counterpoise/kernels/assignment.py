@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bipartite_matching
 
 from counterpoise.kernels.arrays import Counts, Floats
@@ -72,10 +72,13 @@ def _by_edges(row: Counts, column: Counts, gain: Floats, shape: tuple[int, int])
     """
     rows, columns = shape
     top = gain.max() + 1.0
-    own = np.arange(rows)
-    cost = np.concatenate([top - gain, np.full(rows, top)])
-    places = (np.concatenate([row, own]), np.concatenate([column, columns + own]))
-    graph = coo_array((cost, places), shape=(rows, columns + rows)).tocsr()
+    last = np.cumsum(np.bincount(row, minlength=rows) + 1)
+    cost, index = np.full(last[-1], top), np.empty(last[-1], dtype=np.int32)
+    place = np.arange(row.size) + row
+    cost[place] -= gain
+    index[place] = column
+    index[last - 1] = np.arange(columns, columns + rows)
+    graph = csr_array((cost, index, np.append(0, last).astype(np.int32)), shape=(rows, columns + rows))
     r, c = min_weight_full_bipartite_matching(graph)
     taken = c < columns
     return np.searchsorted(row * np.int64(columns) + column, r[taken] * np.int64(columns) + c[taken])
@@ -95,7 +98,7 @@ def heaviest_with_ties(
     preference. Otherwise, which needs a second-best total within a few thousand units, the answer is `heaviest`.
     """
     first = heaviest(row, column, gain, shape)
-    if preference is None or not first.size:
+    if preference is None:
         return first
     whole = gain.astype(np.int64)
     total = whole[first].sum()

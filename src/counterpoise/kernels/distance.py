@@ -26,7 +26,7 @@ LARGEST = 1e3
 NO_VARIANCE = 1e-10
 """Directions with less than this share of the largest variance count as having none."""
 
-BLOCK_CELLS = 1 << 18
+BLOCK_CELLS = 1 << 20
 """Distances in one block."""
 
 

@@ -235,7 +235,7 @@ def _constraints(pairs: Candidates, degrees: _Degrees) -> tuple[Counts, Floats, 
 def _degrees(least: float | None, most: float | None) -> _Degrees | None:
     """Turn bounds of controls to one treated row into bounds of partners, checked."""
     for name, value in (("min_controls", least), ("max_controls", most)):
-        whole = value is None or (value > 0 and _is_whole(value if value >= 1 else 1.0 / value))
+        whole = value is None or (0 < value < np.inf and _is_whole(value if value >= 1 else 1.0 / value))
         if not whole:
             raise InputError(f"`{name}` must be a whole number from 1 on or 1 over one; it is {value}.")
     if least is None and most is None:

@@ -1,5 +1,6 @@
 """What a matching is: who is linked with whom, in which set, with which weight."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -40,8 +41,8 @@ class MatchedSets:
 
     @property
     def total_distance(self) -> float:
-        """Sum of the distances across all links."""
-        return float(self.distance.sum())
+        """Sum of the distances across all links, rounded once, so that it is the same in any order."""
+        return math.fsum(self.distance.tolist())
 
     @property
     def n_sets(self) -> int:
@@ -125,7 +126,12 @@ def set_weights(sets: ArrayLike, treatment: ArrayLike, *, estimand: Estimand = "
     of_treated = {"ATT": np.ones_like(t), "ATC": c / t, "ATE": (t + c) / t}[estimand]
     of_control = {"ATT": t / c, "ATC": np.ones_like(t), "ATE": (t + c) / c}[estimand]
     weights = np.where(inside, np.where(treated, of_treated, of_control), 0.0)
-    return _scaled_within_arms(weights, treated) if scale else weights
+    if not scale:
+        return weights
+    # The sums before scaling are numbers of rows, so that no rounding depends on the order in which they are added.
+    rows = {arm: int(np.count_nonzero(inside & (treated == arm))) for arm in (True, False)}
+    total = {"ATT": rows[True], "ATC": rows[False], "ATE": rows[True] + rows[False]}[estimand]
+    return weights * np.where(treated, rows[True] / total, rows[False] / total)
 
 
 def sets_from_strata(
@@ -191,15 +197,10 @@ def sets_from_links(
 def _replacement_weights(treated: Counts, control: Counts, link_set: Counts, treatment: Bools) -> Floats:
     share = 1.0 / np.bincount(link_set)[link_set]
     weights: Floats = np.bincount(control, weights=share, minlength=treatment.size).astype(float)
+    # The shares of each treated row sum to one.
+    weights *= np.unique(control).size / np.unique(treated).size
     weights[treated] = 1.0
-    return _scaled_within_arms(weights, treatment)
-
-
-def _scaled_within_arms(weights: Floats, treated: Bools) -> Floats:
-    scaled = weights.copy()
-    for arm in (treated, ~treated):
-        scaled[arm] *= np.count_nonzero(weights[arm]) / weights[arm].sum()
-    return scaled
+    return weights
 
 
 def _connected(treated: Counts, control: Counts, n: int) -> Counts:

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.allowed_pairs import Candidates, Limits, candidates, field, preference
-from counterpoise.kernels.arrays import Counts, Floats
+from counterpoise.kernels.arrays import Counts
 from counterpoise.kernels.assignment import heaviest_with_ties, most_pairs
 from counterpoise.kernels.distance import Distances
 from counterpoise.kernels.matched_sets import MatchedSets, sets_from_links
@@ -55,53 +55,48 @@ def optimal_pairs(
     elif bounds != (ratio, ratio):
         raise InputError("`min_controls` and `max_controls` can't be joined to `limits` here; `full_match` has both.")
     pairs = candidates(ground)
-    chosen = _fixed(pairs, ratio) if bounds == (ratio, ratio) else _variable(pairs, ratio, *bounds)
+    if bounds == (ratio, ratio):
+        chosen = _one(pairs) if ratio == 1 else _several(pairs, ratio)
+    else:
+        chosen = _variable(pairs, ratio, *bounds)
     links = pairs.treated[pairs.row[chosen]], pairs.control[pairs.column[chosen]]
     cost = pairs.cost[chosen] / ground.distances.units
     return sets_from_links((*links, cost), ground.treatment, tie_rank=ground.rank, discarded=ground.discarded)
 
 
-def _fixed(pairs: Candidates, ratio: int) -> Counts:
-    """Return the edges of the matching in which each treated row stands `ratio` times.
-
-    A first control gains twice what a further one does, more than any saving of distance: so as many treated rows
-    as can be find a control before any finds a second.
-    """
-    most_rows = most_pairs(pairs.row, pairs.column, pairs.shape)
-    copies = _Copies(pairs, ratio)
-    most_links = most_rows if ratio == 1 else most_pairs(copies.row, copies.column, copies.shape)
-    largest = pairs.cost.max() + 1.0
-    factor = 1.0 if pairs.row.size == pairs.shape[0] * pairs.shape[1] else FIRST_PENALTY
+def _one(pairs: Candidates) -> Counts:
+    """Return the edges of the matching of one control to each treated row: most pairs first, then least distance."""
+    most, largest, factor = most_pairs(pairs.row, pairs.column, pairs.shape), pairs.cost.max() + 1.0, FIRST_PENALTY
     while True:
-        gain = np.where(copies.is_first, 2.0 if ratio > 1 else 1.0, 1.0) * factor * largest - copies.cost
-        taken = heaviest_with_ties(copies.row, copies.column, np.rint(gain), copies.preference, copies.shape)
-        chosen = copies.edge[taken]
-        if chosen.size == most_links and np.unique(pairs.row[chosen]).size == most_rows:
-            return chosen
+        gain = factor * largest - pairs.cost
+        taken = heaviest_with_ties(pairs.row, pairs.column, gain, preference(pairs.apart), pairs.shape)
+        if taken.size == most:
+            return taken
         factor *= PENALTY_STEP
 
 
-class _Copies:
-    """Every edge `ratio` times, its treated row being a different one each time; sorted by row, then column."""
+def _several(pairs: Candidates, ratio: int) -> Counts:
+    """Return the edges of the matching of `ratio` controls to each treated row.
 
-    def __init__(self, pairs: Candidates, ratio: int) -> None:
-        count = pairs.row.size
-        if ratio == 1:
-            self.edge: Counts = np.arange(count)
-            self.row: Counts = pairs.row
-            self.is_first = np.ones(count, dtype=bool)
-        else:
-            number = np.repeat(np.arange(ratio), count)
-            row = np.tile(pairs.row.astype(np.int64), ratio) * ratio + number
-            order = np.argsort(row, kind="stable")
-            self.edge = np.tile(np.arange(count), ratio)[order]
-            self.row = row[order]
-            self.is_first = number[order] == 0
-        self.column: Counts = pairs.column[self.edge]
-        self.cost: Floats = pairs.cost[self.edge]
-        preferred = preference(pairs.apart)
-        self.preference = None if preferred is None else preferred[self.edge]
-        self.shape = (pairs.shape[0] * ratio, pairs.shape[1])
+    Each treated row stands `ratio` times. The control of its first copy gains twice what others do, more than any
+    saving of distance: so as many treated rows as can be find a control before any finds a second.
+    """
+    count, rows = pairs.row.size, pairs.shape[0]
+    number = np.repeat(np.arange(ratio), count)
+    row = np.tile(pairs.row.astype(np.int64), ratio) * ratio + number
+    order = np.argsort(row, kind="stable")
+    row, edge = row[order], np.tile(np.arange(count), ratio)[order]
+    column, cost, shape = pairs.column[edge], pairs.cost[edge], (rows * ratio, pairs.shape[1])
+    preferred = preference(pairs.apart)
+    preferred = None if preferred is None else preferred[edge]
+    worth = np.where(number[order] == 0, 2.0, 1.0)
+    most_rows, most_links = most_pairs(pairs.row, pairs.column, pairs.shape), most_pairs(row, column, shape)
+    largest, factor = pairs.cost.max() + 1.0, FIRST_PENALTY
+    while True:
+        chosen = edge[heaviest_with_ties(row, column, worth * (factor * largest) - cost, preferred, shape)]
+        if chosen.size == most_links and np.unique(pairs.row[chosen]).size == most_rows:
+            return chosen
+        factor *= PENALTY_STEP
 
 
 def _variable(pairs: Candidates, ratio: int, least: int, most: int) -> Counts:
@@ -115,9 +110,11 @@ def _variable(pairs: Candidates, ratio: int, least: int, most: int) -> Counts:
     shape = (rows * most, columns + idle)
     cost = np.repeat(pairs.cost.reshape(rows, columns), most, axis=0)
     preferred = preference(pairs.apart)
-    prefer = np.zeros(shape)
+    prefer = None
     if preferred is not None:
-        prefer[:, :columns] = np.repeat(preferred.reshape(rows, columns), most, axis=0)
+        padded = np.zeros(shape)
+        padded[:, :columns] = np.repeat(preferred.reshape(rows, columns), most, axis=0)
+        prefer = padded.ravel()
     is_optional = np.tile(np.arange(most) >= least, rows)
     row, column = (index.ravel() for index in np.indices(shape))
     largest, factor = pairs.cost.max() + 1.0, FIRST_PENALTY
@@ -126,7 +123,7 @@ def _variable(pairs: Candidates, ratio: int, least: int, most: int) -> Counts:
         gain = np.full(shape, np.rint(factor * largest))
         gain[:, :columns] -= cost
         gain[:, columns:] = np.where(is_optional[:, None], gain[:, columns:] + 1.0, 1.0)
-        taken = heaviest_with_ties(row, column, gain.ravel(), prefer.ravel(), shape)
+        taken = heaviest_with_ties(row, column, gain.ravel(), prefer, shape)
         taken = taken[column[taken] < columns]
         controls = np.bincount(row[taken] // most, minlength=rows)
         if taken.size == rows * ratio and controls.min() >= least:
