@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, PAIR_ROBUST, STACKED
+from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, STACKED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.curves import contrast_figures
+from counterpoise.report.content.matching import set_words, where_matched
 from counterpoise.report.content.tables import (
     ADJUSTMENTS,
     CONFIDENCE,
@@ -31,6 +32,18 @@ VARIANCES = {
 }
 """What follows the id of the weighted hazard ratio under each variance, and what a note says of it."""
 NUMERALS = {2: "two", 3: "three", 4: "four"}
+WHOM = {
+    "matched treated": "; the effect is that in the treated patients who could be matched",
+    "matched controls": "; the effect is that in the controls who could be matched",
+    "matched patients": "; the effect is that in the patients who could be matched",
+}
+MATCHED_VARIANCES = {
+    "model": "Model-based: the matched taken for independent patients.",
+    "naive": "Naive: the weights taken for numbers of patients.",
+    "stratified": "Stratified: a sensitivity analysis by a Cox model with a baseline hazard for each of the "
+    "{words}; its hazard ratio is conditional on them, and rests on those with events in which both arms were at risk.",
+}
+"""What a note says of a second hazard ratio of the matched, by the first word of its name."""
 
 
 def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
@@ -40,12 +53,13 @@ def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(1, "Adjusted outcomes", "adjusted")
     yield _outcome_table(study, numbers)
     yield _variance_table(study, numbers)
+    if study.analyses.was_compared("matched"):
+        yield _matched_variance_table(study, numbers)
     label = phrase(study.design.treatment.label)
     yield from contrast_figures(study, numbers, "weighted", "curves_weighted", f"Weighted survival by {label}")
-    if study.analyses.adjustments.matching.n_pairs:
-        yield from contrast_figures(
-            study, numbers, "matched", "curves_matched", f"Survival by {label} in the matched pairs"
-        )
+    if study.analyses.was_compared("matched"):
+        caption = f"Survival by {label} {where_matched(study.analyses.adjustments.matching)}"
+        yield from contrast_figures(study, numbers, "matched", "curves_matched", caption)
 
 
 def _outcome_table(study: Study, numbers: Numbers) -> Table:
@@ -71,7 +85,7 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
         numbers.cell(f"{horizon(study)} rate, {treated} / {control}, %"), numbers.cell(f"HR ({CONFIDENCE})"), "P",
         "P of curves",
     )  # fmt: skip
-    matched = f"Matched: {PAIR_ROBUST}. " if study.analyses.was_compared("matched") else ""
+    matched = _matched_note(study)
     note = (
         f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
         f"log-rank test of the curves. {matched}Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is the robust "
@@ -81,6 +95,15 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
     note += beyond(study, numbers, rates)
     caption = "Outcomes, unadjusted, matched and weighted" if matched else "Outcomes, unadjusted and weighted"
     return Table("outcomes", caption, (titles,), tuple(rows), (numbers.parts(note),))
+
+
+def _matched_note(study: Study) -> str:
+    """Say what the row of the matched patients rests on, and whom it is about."""
+    contrast = next((c for c in study.analyses.contrasts if c.adjustment == "matched"), None)
+    if contrast is None:
+        return ""
+    whom = WHOM.get(contrast.estimand, "")
+    return f"Matched: {contrast.variance}{whom}. "
 
 
 def _variance_table(study: Study, numbers: Numbers) -> Table:
@@ -107,3 +130,32 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
 
 def _is_made(study: Study, numbers: Numbers, name: str) -> bool:
     return any(f"{endpoint.name}.weighted.hazard_ratio{name}" in numbers for endpoint in study.design.endpoints)
+
+
+def _matched_variance_table(study: Study, numbers: Numbers) -> Table:
+    """Set the matched hazard ratio under its variance beside what else its patients give."""
+    contrasts = [c for c in study.analyses.contrasts if c.adjustment == "matched"]
+    others = list(dict.fromkeys(name for contrast in contrasts for name in contrast.others))
+    rows: list[Row] = []
+    for contrast in contrasts:
+        key = f"{contrast.endpoint.name}.matched.hazard_ratio"
+        cells = [*ratio_cells(numbers, key)]
+        for name in others:
+            there = f"{key}.{slug(name)}" in numbers
+            cells += ratio_cells(numbers, f"{key}.{slug(name)}") if there else (text("–"), text("–"))
+        rows.append(body(contrast.endpoint.short, cells))
+    main = contrasts[0].variance
+    assert study.analyses.adjustments is not None
+    words = set_words(study.analyses.adjustments.matching)
+    titles = (
+        head("", *(text(f"{name[:1].upper()}{name[1:]}", 2) for name in (main.partition(",")[0], *others))),
+        head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * (1 + len(others)))),
+    )
+    notes = [f"{main[:1].upper()}{main[1:]}: the one reported."]
+    for start, note in MATCHED_VARIANCES.items():
+        if any(name.startswith(start) for name in others):
+            notes.append(note.replace("{words}", words))
+    return Table(
+        "variances_matched", "The matched comparison under other variances and models", titles, tuple(rows),
+        (numbers.parts(" ".join(notes)),),
+    )  # fmt: skip

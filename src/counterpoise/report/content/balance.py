@@ -6,11 +6,18 @@ import numpy as np
 
 from counterpoise.balance import Weighting
 from counterpoise.estimate import Adjustments
+from counterpoise.report.content.matching import (
+    matching_figures,
+    matching_sentences,
+    stability_blocks,
+    unmatched_table,
+)
 from counterpoise.report.content.tables import (
     ADJUSTMENTS,
     KEYS,
     body,
     head,
+    is_share,
     text,
 )
 from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Row, Table
@@ -38,15 +45,15 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         f"the arms were selected and is no measure of quality. {_left_out(adjustments)}Weights "
         f"({', '.join(_kinds(adjustments.weighting))}) run from {{weights.minimum:number2}} to "
         "{weights.maximum:number2}, with effective sample sizes of {weights.control.effective:number1} in the arm "
-        f"“{control}” and {{weights.treated.effective:number1}} in the arm “{treated}”. Matching made "
-        "{matching.pairs:count} pairs and left {matching.unmatched_treated:count} treated patients and "
-        "{matching.unmatched_control:count} controls unmatched"
+        f"“{control}” and {{weights.treated.effective:number1}} in the arm “{treated}”. "
     )
-    none = "; with no pair within the caliper, there is no matched comparison"
-    yield Paragraph(numbers.parts(f"{text}{'' if adjustments.matching.n_pairs else none}."))
+    yield Paragraph(numbers.parts(text + matching_sentences(study)))
     yield _overlap_figure(study, numbers)
+    yield from matching_figures(study, numbers)
     yield _balance_table(study, numbers)
     yield _love_figure(study)
+    yield from unmatched_table(study, numbers)
+    yield from stability_blocks(study, numbers)
 
 
 def _left_out(adjustments: Adjustments) -> str:
@@ -88,7 +95,7 @@ def _balance_table(study: Study, numbers: Numbers) -> Table:
     shown = [a for a in ADJUSTMENTS if getattr(balance, a) is not None]
     rows = [
         body(name, [cell for a in shown for cell in _balance_cells(numbers, f"balance.{a}.c{index}", binary)])
-        for index, (name, binary) in enumerate(zip(balance.names, _binary(study), strict=True), start=1)
+        for index, (name, binary) in enumerate(zip(balance.names, is_share(study), strict=True), start=1)
     ]
     largest = [cell for a in shown for cell in (text(""), text(""), numbers.cell(f"{{balance.{a}.largest:number3}}"))]
     rows.append(Row((text("Largest absolute SMD"), *largest), "total"))
@@ -107,14 +114,6 @@ def _balance_table(study: Study, numbers: Numbers) -> Table:
         "balance", "Covariates before and after matching and weighting", titles, tuple(rows),
         (numbers.parts(note),),
     )  # fmt: skip
-
-
-def _binary(study: Study) -> list[bool]:
-    """Say for each column of the balance table whether it is a share rather than a mean."""
-    flags: list[bool] = []
-    for item in study.design.score.covariates:
-        flags += [not item.is_numeric] * (len(item.levels) if item.kind == "category" else 1)
-    return flags
 
 
 def _balance_cells(numbers: Numbers, place: str, binary: bool) -> tuple[Cell, Cell, Cell]:

@@ -72,8 +72,14 @@ def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str,
             numbers.text(ratio if known(numbers, f"{place}.hazard_ratio") else "HR not estimable"),
             f"{_test_name(contrast.curve_test)} " + numbers.text(f"{{{place}.curve_p:p_equation}}"),
         )
-        panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, adjustment == "weighted"))
+        weighted = adjustment == "weighted" or (adjustment == "matched" and _is_weighted(study))
+        panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, weighted))
     yield from _survival_figures(study, name, caption, panels)
+
+
+def _is_weighted(study: Study) -> bool:
+    """Return whether the matched patients count differently."""
+    return study.analyses.adjustments is not None and study.analyses.adjustments.matching.is_weighted
 
 
 def _test_name(test: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from counterpoise.design import Endpoint
 from counterpoise.oncology.definition import phrase
 from counterpoise.report import document
+from counterpoise.report.content.matching import where_matched
 from counterpoise.report.content.tables import CONFIDENCE, horizon, known
 from counterpoise.report.document import Block, Heading, Paragraph
 from counterpoise.report.numbers import Numbers
@@ -13,7 +14,7 @@ from counterpoise.study import Study
 COMPARISONS = {
     "unadjusted": "Unadjusted",
     "weighted": "Weighted by the propensity score",
-    "matched": "In matched pairs",
+    "matched": "In the matched patients",
 }
 
 
@@ -39,6 +40,8 @@ def _results(study: Study, numbers: Numbers, endpoint: Endpoint) -> Iterable[str
     for adjustment, words in COMPARISONS.items():
         if not study.analyses.was_compared(adjustment):
             continue
+        if adjustment == "matched" and study.analyses.adjustments is not None:
+            words = where_matched(study.analyses.adjustments.matching)
         place = f"{endpoint.name}.{adjustment}"
         treated, control = (
             f"{{{place}.{arm}.rate:percent}}" if known(numbers, f"{place}.{arm}.rate") else "not known"
@@ -47,8 +50,8 @@ def _results(study: Study, numbers: Numbers, endpoint: Endpoint) -> Iterable[str
         beyond = " (observation ended before)" if "not known" in (treated, control) else ""
         rates = f"{treated} against {control}" if treated != control else treated
         yield (
-            f"{words}, {horizon(study)} {phrase(endpoint.label)} was {rates}{beyond}; hazard ratio "
-            f"{_hazard_ratio(numbers, f'{place}.hazard_ratio')}. "
+            f"{words[:1].upper()}{words[1:]}, {horizon(study)} {phrase(endpoint.label)} was {rates}{beyond}; hazard "
+            f"ratio {_hazard_ratio(numbers, f'{place}.hazard_ratio')}. "
         )
 
 

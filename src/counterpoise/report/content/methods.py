@@ -6,6 +6,7 @@ from counterpoise.balance import Weighting
 from counterpoise.cohort import definitions
 from counterpoise.estimate import STACKED
 from counterpoise.oncology.definition import phrase
+from counterpoise.report.content.matching_methods import matching_methods
 from counterpoise.report.content.tables import horizon
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
 from counterpoise.report.numbers import Numbers
@@ -22,13 +23,7 @@ ESTIMANDS = {
     "ATC": "the average effect in the controls (ATC)",
     "ATO": "the average effect in the overlap population (ATO)",
 }
-MATCH_ORDER = {
-    "descending": "from the highest score down",
-    "ascending": "from the lowest score up",
-    "closest": "closest pairs first",
-}
 ORDER = "Eligibility rules were applied in the order of the table."
-SD_NAMES = {"pooled": "pooled within arms", "overall": "over all patients"}
 
 
 def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
@@ -86,7 +81,7 @@ def _adjustment(study: Study) -> str:
     if adjustments is None:
         return ""
     names = ", ".join(phrase(item.label) for item in study.design.score.covariates)
-    weighting, matching = adjustments.weighting, adjustments.matching
+    weighting = adjustments.weighting
     text = (
         f"The propensity score is a logistic regression of {phrase(study.design.treatment.label)} on {names}. Weights "
         f"estimate {ESTIMANDS[weighting.estimand]}{_kinds(weighting)}. The weighted hazard ratio is that of a Cox "
@@ -97,20 +92,11 @@ def _adjustment(study: Study) -> str:
     text += _other_variances(study)
     text += (
         "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of "
-        "the weighted Cox model. Matching was one to one, nearest neighbour without replacement on the logit of the "
-        f"score, {MATCH_ORDER[matching.order]}"
+        "the weighted Cox model. "
     )
-    if study.plan.balance and study.plan.balance.matching.caliper is not None:
-        text += (
-            ", within {settings.caliper:number2} standard deviations of the logit "
-            f"({SD_NAMES[matching.caliper_sd_name]}: {{matching.caliper_sd:number3}}; caliper "
-            "{matching.caliper:number3})"
-        )
-    return text + (
-        "; equal scores were separated by the distance of the covariates, then by a hash of the identifier, so that "
-        "the order of the rows plays no part. Matched patients were compared by a Cox model with a variance "
-        "clustered by pair. Balance was judged by standardised differences, whose denominator is that of the "
-        "unadjusted sample throughout."
+    return (
+        f"{text}{matching_methods(study)}Balance was judged by standardised differences, whose denominator is that of "
+        "the unadjusted sample throughout."
     )
 
 

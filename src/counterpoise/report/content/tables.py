@@ -62,3 +62,11 @@ def beyond(study: Study, numbers: Numbers, keys: Iterable[str]) -> str:
     if all(known(numbers, key) for key in keys):
         return ""
     return f" A dash: observation ended before {horizon(study, before_noun=False)}."
+
+
+def is_share(study: Study) -> list[bool]:
+    """Say for each column of the score's covariates whether it is a share rather than a mean."""
+    flags: list[bool] = []
+    for item in study.design.score.covariates:
+        flags += [not item.is_numeric] * (len(item.levels) if item.kind == "category" else 1)
+    return flags

@@ -1,12 +1,15 @@
 """Every figure of the report: a record says what to draw, a function draws it, and nothing is computed here."""
 
 from counterpoise.report.figures.records import (
+    DistanceFigure,
     FigureRecord,
     FlowBox,
     FlowFigure,
     FlowStep,
     ForestFigure,
     ForestRow,
+    JitterFigure,
+    JitterRow,
     LoveFigure,
     LoveSeries,
     OverlapArm,
@@ -29,6 +32,7 @@ from counterpoise.report.figures.write import (
 )
 
 __all__ = [
+    "DistanceFigure",
     "FigureRecord",
     "FlowBox",
     "FlowFigure",
@@ -36,6 +40,8 @@ __all__ = [
     "ForestFigure",
     "ForestRow",
     "Format",
+    "JitterFigure",
+    "JitterRow",
     "LoveFigure",
     "LoveSeries",
     "OverlapArm",

@@ -223,6 +223,63 @@ class OverlapFigure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class JitterRow:
+    """Propensity scores (n,) of one arm's matched or unmatched patients, and the lines of their label.
+
+    The matched are drawn as filled points of an area by their `weights`, the unmatched as hollow ones. `details` are
+    printed under the label, such as ("matched", "n = 52").
+    """
+
+    label: str
+    score: Floats
+    is_treated: bool
+    is_matched: bool
+    weights: Floats | None = None
+    details: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            _same_length(f"`weights` of {self.label!r}", self.score.size, self.weights.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JitterFigure:
+    """Every patient's propensity score, one row a group from top to bottom; `cuts` are dashed vertical lines.
+
+    Heights within a row mean nothing: they go by the rank of the score, so that neighbours stand apart, and are the
+    same for the same patients in any order.
+    """
+
+    rows: tuple[JitterRow, ...]
+    x_label: str = "Propensity score"
+    cuts: tuple[float, ...] = ()
+    size_label: str = "Area by weight:"
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.rows) <= 8:
+            raise InputError(f"`rows` must hold 1 to 8 rows; it holds {len(self.rows)}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistanceFigure:
+    """Distances (m,) within matched pairs, ordered; `limit` is the caliper, drawn as a dashed line.
+
+    `annotation` holds lines such as "Median 0.04".
+    """
+
+    distance: Floats
+    x_label: str
+    y_label: str = "Pairs (%)"
+    limit: float | None = None
+    limit_label: str = "Caliper"
+    annotation: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.distance.size:
+            raise InputError("`distance` must hold at least 1 distance; it holds 0.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ToxicityBar:
     """One arm of one organ: the percentage at each grade (g,), lowest grade first, and their texts.
 
@@ -273,4 +330,13 @@ class ToxicityFigure:
                     _same_length(f"`percent` of {organ.organ!r}", len(self.grades), bar.percent.size)
 
 
-FigureRecord = SurvivalFigure | FlowFigure | ForestFigure | LoveFigure | OverlapFigure | ToxicityFigure
+FigureRecord = (
+    SurvivalFigure
+    | FlowFigure
+    | ForestFigure
+    | LoveFigure
+    | OverlapFigure
+    | JitterFigure
+    | DistanceFigure
+    | ToxicityFigure
+)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from counterpoise.errors import InputError
 from counterpoise.report.figures.records import (
+    DistanceFigure,
     FigureRecord,
     FlowFigure,
     ForestFigure,
+    JitterFigure,
     LoveFigure,
     OverlapFigure,
     SurvivalFigure,
@@ -31,6 +33,8 @@ _DRAWN_BY: dict[type, str] = {
     ForestFigure: "forest",
     LoveFigure: "love",
     OverlapFigure: "overlap",
+    JitterFigure: "jitter",
+    DistanceFigure: "distance",
     ToxicityFigure: "toxicity",
 }
 _SAVED_WITH: dict[Format, dict[str, Any]] = {

@@ -20,11 +20,13 @@ from counterpoise.report.numbers.effects import (
     slug,
     subgroup_numbers,
 )
+from counterpoise.report.numbers.matching import matching_numbers, matching_settings
 from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
 from counterpoise.study import Study
 
 COLLECTORS = (
     setting_numbers,
+    matching_settings,
     flow_numbers,
     follow_up_numbers,
     dose_numbers,
@@ -32,6 +34,7 @@ COLLECTORS = (
     curve_numbers,
     hazard_numbers,
     balance_numbers,
+    matching_numbers,
     contrast_numbers,
     subgroup_numbers,
     toxicity_numbers,

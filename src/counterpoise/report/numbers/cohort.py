@@ -11,14 +11,12 @@ from counterpoise.study import Study
 
 
 def setting_numbers(study: Study) -> Iterable[Number]:
-    """Yield what the plan sets: the horizon, the level of intervals, the bootstrap and its seed, the caliper."""
+    """Yield what the plan sets: the horizon, the level of intervals, the bootstrap and its seed."""
     plan = study.plan
     yield Number("settings.confidence", plan.curves.confidence, "share")
     yield Number("settings.horizon", plan.study.horizon_months, "months")
     yield Number("settings.horizon_years", plan.study.horizon_months / 12, "years")
     yield Number("settings.days_per_month", DAYS_PER_MONTH, "days")
-    if plan.balance and plan.balance.matching.caliper is not None:
-        yield Number("settings.caliper", plan.balance.matching.caliper, "SD of the logit")
     if plan.balance and plan.balance.weights.truncate:
         for name, quantile in zip(("lower", "upper"), plan.balance.weights.truncate, strict=True):
             yield Number(f"settings.truncate_{name}", quantile, "share")

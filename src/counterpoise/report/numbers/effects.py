@@ -174,13 +174,6 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     yield Number("score.left_out", adjustments.left_out, "patients")
     yield from _weights(adjustments.weighting)
     yield from _score_model(adjustments.score)
-    matching = adjustments.matching
-    yield Number("matching.pairs", matching.n_pairs, "pairs")
-    yield Number("matching.patients", 2 * matching.n_pairs, "patients")
-    yield Number("matching.unmatched_treated", matching.unmatched_treated, "patients")
-    yield Number("matching.unmatched_control", matching.unmatched_control, "patients")
-    yield Number("matching.caliper", matching.caliper, method="on the logit of the score")
-    yield Number("matching.caliper_sd", matching.caliper_sd, method=f"{matching.caliper_sd_name} SD of the logit")
 
 
 def _imbalance(place: str, found: Imbalance, balance: Balance) -> Iterable[Number]:
