@@ -283,10 +283,30 @@ def test_with_many_events_it_is_cox() -> None:
     np.testing.assert_allclose(firth.std_error, plain.std_error, rtol=1e-2)
 
 
-def test_a_limit_that_is_nowhere_is_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cox_firth, "ENDLESS_SPREAD", 3.0)
-    fit = firth_cox([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0])
-    assert (np.isfinite(fit.lower[0]), fit.upper[0]) == (True, np.inf)
+def test_a_limit_that_is_nowhere_is_infinite() -> None:
+    # Along a line of coefficients the four deaths keep an order and the determinant does not vanish.
+    x = np.array([[3.59375, -1.09633], [-1.17984, 0.9967], [5.55395, -1.07656], [9.8231, -2.92962]])
+    time, four = np.array([5.0, 7.0, 11.0, 24.0]), np.ones(4)
+    fit = firth_cox(time, four, x, confidence=0.999)
+    assert fit.verdict is Verdict.CONVERGED
+    assert np.isneginf(fit.lower).all()
+    assert np.isfinite(fit.upper).all()
+    c = Cohort(time, four, x, np.zeros(4), np.zeros(4), four)
+    for far in (-5.0, -15.0, -40.0):
+        held: Any = minimize_scalar(
+            lambda b, far=far: -slow_firth(c, np.array([far, b]), "efron"), bounds=(3 * far, 2 * far), method="bounded"
+        )
+        assert 2 * (fit.log_likelihood + held.fun) < 10.827566170662733  # chi-squared, .999
+
+
+def test_a_limit_beyond_a_lower_hill_is_found() -> None:
+    # One event: the first trial of a limit climbs a lower hill of the profile, which no trial nearer by is on.
+    g = np.random.default_rng(474)
+    n, p = int(g.integers(4, 25)), int(g.integers(1, 4))
+    x = g.normal(size=(n, p)) * np.exp(3 * g.normal(size=p))
+    time, event = np.ceil(9 * g.exponential(size=n)), g.uniform(size=n) < g.uniform(0.1, 0.9)
+    fit = firth_cox(time, event, x, ties="breslow")
+    assert np.isfinite([fit.lower, fit.upper, fit.p_value]).all()
 
 
 def test_a_climb_cut_short_has_no_limits(monkeypatch: pytest.MonkeyPatch) -> None:

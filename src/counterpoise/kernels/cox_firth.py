@@ -24,17 +24,18 @@ from counterpoise.kernels.arrays import Floats, as_vector, as_weights
 from counterpoise.kernels.cox import as_covariates, check_ties
 from counterpoise.kernels.cox_blocks import RiskSums, _from_here_on, derivatives, risk_sums, while_at_risk
 from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
-from counterpoise.kernels.newton import ALIASED_PIVOT, ROUNDING, aliased_columns
+from counterpoise.kernels.newton import ALIASED_PIVOT, CONVERGED_DECREMENT, MAX_HALVINGS, ROUNDING, aliased_columns
 from counterpoise.kernels.risk_set import risk_set
 from counterpoise.kernels.sandwich import group_codes
 from counterpoise.kernels.verdict import Verdict
 
 MAX_STEPS = 200
 MAX_TRIALS = 60
-MAX_HALVINGS = 30
-CONVERGED_DECREMENT = 1e-20
+NEAR_DECREMENT = 1e-8
+STALE_STEPS = 4  # near the maximum, that brought it no nearer: it is as near as rounding lets it be
 LONGEST_STEP = 5.0  # of the range of a linear predictor over the rows
 ENDLESS_SPREAD = 600.0  # a limit at which hazards differ by a factor of exp(600) is infinite
+SAME_VALUE = 1e-4
 EXACT_ROOT = 1e-6  # Newton's step from here ends at 1e-12
 
 
@@ -128,12 +129,11 @@ def firth_cox(  # noqa: PLR0913 - the terms of a Cox model, each with the defaul
     codes = None if stratum is None else group_codes("stratum", stratum, sets.n)
     w = as_weights("weights", weights, sets.n)
     shift = None if offset is None else as_vector("offset", offset, sets.n)
-    n_events = int(sets.event.sum())
+    counts = (sets.n, int(sets.event.sum()), ties, confidence, profile)
     unknown = _Answer.unknown(x.shape[1])
-    if n_events == 0:
-        return _record(unknown, Verdict.NO_EVENTS, (), (sets.n, 0, ties, confidence, profile))
+    if counts[1] == 0:
+        return _record(unknown, Verdict.NO_EVENTS, (), counts)
     design = arrange(sets, x, w, codes, ties, shift)
-    counts = (sets.n, n_events, ties, confidence, profile)
     null = penalised_point(design, np.zeros(x.shape[1]))
     aliased = aliased_columns(null.information)
     aliased |= np.diag(null.information) <= ALIASED_PIVOT * design.death_weight.sum()
@@ -211,16 +211,19 @@ def _climb(design: CoxDesign, beta: Floats, point: Penalised, free: np.ndarray) 
     (symmetric rank one): near the maximum it needs few steps more than Newton's method with both.
     """
     learned = np.zeros((free.size, free.size))
-    steps, last_decrement = 0, np.inf
+    steps, stale, least = 0, 0, np.inf
     while steps < MAX_STEPS:
         step = _step(point, free, learned)
         decrement = float(step @ point.score[free])
-        floor = ROUNDING * (1.0 + abs(point.log_likelihood))
-        if decrement <= CONVERGED_DECREMENT or (decrement < floor and decrement > 0.25 * last_decrement):
+        stale, least = stale + 1 if decrement > least / 2 else 0, min(least, decrement)
+        near = decrement < NEAR_DECREMENT
+        if decrement <= CONVERGED_DECREMENT or (near and stale == STALE_STEPS):
             return _Summit(_moved(beta, free, step), point, steps, True)
         length = float(np.ptp(step @ design.z[1:][free]))
         step = step * min(1.0, LONGEST_STEP / length)
-        found = _halve(design, beta, free, step, point.log_likelihood - floor)
+        # So near the derivatives are to be trusted more than the determinant, whose rounding grows as it vanishes.
+        slack = NEAR_DECREMENT if near else ROUNDING * (1.0 + abs(point.log_likelihood))
+        found = _halve(design, beta, free, step, point.log_likelihood - slack)
         if found is None:
             break
         step, candidate = found
@@ -228,7 +231,7 @@ def _climb(design: CoxDesign, beta: Floats, point: Penalised, free: np.ndarray) 
         against = float(change @ step)
         if abs(against) > 1e-8 * np.linalg.norm(change) * np.linalg.norm(step):
             learned += np.outer(change, change) / against
-        beta, point, last_decrement, steps = _moved(beta, free, step), candidate, decrement, steps + 1
+        beta, point, steps = _moved(beta, free, step), candidate, steps + 1
     return _Summit(beta, point, steps, False)
 
 
@@ -292,6 +295,8 @@ def _limit(design: CoxDesign, summit: _Summit, column: int, distance: float, dro
         if excess < 0 and abs(value - summit.beta[column]) * width > ENDLESS_SPREAD:
             return float(np.copysign(np.inf, distance))
         inside, outside = (value, outside) if excess < 0 else (inside, value)
+        if abs(outside - inside) < SAME_VALUE * abs(distance):
+            outside = np.copysign(np.inf, distance)  # that was of a lower hill; from here the climb finds the higher
         value = _between(target, inside, outside, summit.beta[column], distance)
     return np.nan
 
