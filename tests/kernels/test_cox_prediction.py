@@ -117,9 +117,12 @@ def test_where_the_curve_is_known() -> None:
 
 def test_each_stratum_has_its_own_follow_up() -> None:
     fit = cox([1, 2, 3, 4, 5, 6, 7], [1, 1, 1, 1, 1, 1, 0], [1, 0, 1, 0, 1, 0, 1], stratum=list("aaabbbc"))
-    read = predict_survival(fit, [[0], [0], [0]], stratum=list("abc"), times=[0, 3, 4])
-    assert np.isnan(read.survival).tolist() == [[False, False, True], [False, False, False], [False, True, True]]
-    assert predict_survival(fit, [[0]], stratum=["c"], times=[3], follow_up=7).survival[0, 0] == 1
+    read = predict_survival(fit, [[0], [0], [0]], stratum=list("abc"), times=[0, 3, 5, 7.5])
+    last_known = {"a": 3, "b": 6, "c": 7}  # of "c" a censoring, without any event
+    for values, known in zip(read.survival, last_known.values(), strict=True):
+        assert np.isnan(values).tolist() == [time > known for time in (0, 3, 5, 7.5)]
+    assert read.survival[2, 2] == 1
+    assert predict_survival(fit, [[0]], stratum=["c"], times=[8], follow_up=9).survival[0, 0] == 1
 
 
 # ---- properties ------------------------------------------------------------------------------------------------

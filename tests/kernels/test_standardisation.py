@@ -201,8 +201,8 @@ ROWS: dict[str, Any] = {"time": [3, 5, 8, 2, 9, 4, 7, 6], "event": [1, 1, 1, 1, 
 X = np.array([[1.0, 3], [0, 1], [1, 2], [0, 4], [1, 1], [0, 2], [1, 3], [0, 3]])
 
 
-def test_after_the_last_event_nothing_is_known() -> None:
-    s = standardised_survival(cox(**ROWS, x=X), *counterfactuals(X, 0), times=[8, 9])
+def test_after_the_last_observed_time_nothing_is_known() -> None:
+    s = standardised_survival(cox(**ROWS, x=X), *counterfactuals(X, 0), times=[9, 9.5])
     for values in (s.survival, s.std_error, s.lower, s.upper):
         assert np.isnan(values).tolist() == [[False, True], [False, True]]
     for values in (s.difference, s.difference_lower, s.ratio, s.ratio_upper, s.log_ratio_std_error):

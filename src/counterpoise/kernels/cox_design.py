@@ -88,6 +88,8 @@ class CoxDesign:
     """(g,) each event time."""
     event_stratum: Counts
     """(g,) the code of its stratum."""
+    last_time: Floats
+    """(k,) the last observed time of each stratum, of events and of censorings; k is 1 without strata."""
     time_index: Counts
     """(g,) its index among the distinct observed times."""
     tied: Tied
@@ -132,6 +134,7 @@ def arrange(
         links=_links(strata, segments),
         event_time=sets.time[event_key % m],
         event_stratum=strata,
+        last_time=_last_time(sets, stratum),
         time_index=event_key % m,
         tied=_tied(deaths, death_group, death_weight, ties),
         late=None if first is None else _late(first, bounds[strata[last]]),
@@ -163,6 +166,14 @@ def _at_risk(sets: RiskSet, stratum: Counts | None) -> tuple[Counts, Counts, Cou
     if kept.size < order.size:
         order, last, first = order[kept], last[kept], None if first is None else first[kept]
     return order, last, None if sets.first is None else first, event_key, bounds
+
+
+def _last_time(sets: RiskSet, stratum: Counts | None) -> Floats:
+    if stratum is None:
+        return sets.time[-1:]
+    last = np.zeros(int(stratum.max()) + 1, dtype=np.intp)
+    np.maximum.at(last, stratum, sets.group)
+    return sets.time[last]
 
 
 def _begins(values: Counts) -> Counts:

@@ -79,8 +79,8 @@ def predict_survival(
     H is the cumulative hazard of `baseline_hazard` times the row's hazard ratio; late entry of the fitted rows
     counts. A stratified fit needs the `stratum` of each new row, (m,) labels that it has seen. `offset` (m,) is zero
     by default. The variance of H has the increments' part and that of the coefficients (robust if the fit's is):
-    R's `survfit(fit, newdata)`. The curve is 1 before its stratum's first event. After its last event it is not known
-    (NaN), unless `follow_up`, the time to which that stratum was still observed, reaches further.
+    R's `survfit(fit, newdata)`. The curve is 1 before its stratum's first event. After the last time at which anyone of
+    the stratum was observed it is not known (NaN), unless `follow_up`, to which its last value is carried, is later.
 
     Raises `FitError` if the model has no finite estimate.
 
@@ -200,12 +200,9 @@ def read_steps(steps: Increments, strata: Counts, at: Floats, follow_up: float |
     unknown = np.zeros((strata.size, at.size), dtype=bool)
     for i, code in enumerate(strata.tolist()):
         mine = np.flatnonzero(design.event_stratum == code)
-        if mine.size == 0:
-            unknown[i] = at > (0.0 if follow_up is None else follow_up) + tolerance
-            continue
-        own = design.event_time[mine]
-        step = np.searchsorted(own, at + tolerance, side="right")
-        group[i] = np.where(step > 0, mine[step - 1], -1)
-        unknown[i] = at > max(float(own[-1]), follow_up or 0.0) + tolerance
+        unknown[i] = at > max(float(design.last_time[code]), follow_up or 0.0) + tolerance
+        if mine.size:
+            step = np.searchsorted(design.event_time[mine], at + tolerance, side="right")
+            group[i] = np.where(step > 0, mine[step - 1], -1)
     values = np.where(unknown, np.nan, table[:, group])
     return CumulativeSteps(values[0], values[1], values[2:].transpose(1, 0, 2), group)

@@ -102,8 +102,8 @@ def standardised_survival(  # noqa: PLR0913 - the cohort in both arms, and the t
 
     The variance is the sum of squared influence values, within `cluster` first: what a row moves the coefficients,
     the baseline hazard and the average by. The cohort is thus a sample, its covariates too; the variance of R's
-    curves for given covariates leaves that out. Weights of the fit are taken as fixed. After the last event of a
-    stratum the mean is not known (NaN), unless `follow_up`, the time to which all were observed, reaches further.
+    curves for given covariates leaves that out. Weights of the fit are taken as fixed. After the last time at
+    which anyone of a stratum was observed the mean is not known (NaN), unless `follow_up` is later.
 
     Raises `FitError` if the model has no finite estimate, `InputError` for exact ties, which have no influence values.
 
