@@ -118,8 +118,7 @@ def _weights(number: Counts, row: Counts, partner: Counts, codes: Counts) -> Flo
         np.column_stack([number[row], codes[partner]]), axis=0, return_inverse=True, return_counts=True
     )
     weights = np.bincount(partner, weights=1.0 / size[group.ravel()], minlength=codes.size).astype(float)
-    for code in np.unique(codes[partner]):
-        inside = (codes == code) & (weights > 0)
-        weights[inside] *= np.count_nonzero(inside) / weights[inside].sum()
+    # The shares of an arm sum to the number of sets.
+    weights *= np.bincount(codes[np.unique(partner)], minlength=codes.max() + 1)[codes] / (number.max() + 1)
     weights[number >= 0] = 1.0
     return weights
