@@ -99,7 +99,9 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
         cohort = select(plan, read(plan, folder, table))
         _published(plan, folder)
         if plan.balance:
-            adjust(cohort.design, plan.balance.weights, plan.balance.matching, plan.bootstrap.seed)
+            options = plan.balance.weights, plan.balance.matching
+            reason = adjust(cohort.design, *options, plan.bootstrap.seed).matching.reason
+            return (Problem("plan: balance.matching", reason),) if reason else ()
     except ProblemsError as error:
         return error.problems
     except InputError as error:
@@ -158,6 +160,8 @@ def _selection(plan: Plan) -> Selection:
         cox=cox.covariates,
         cox_groups=cox.covariates if cox.group_covariates is None else cox.group_covariates,
         subgroups=plan.subgroups.by if plan.subgroups else (),
+        matching=plan.balance.matching.columns if plan.balance else (),
+        calipers=plan.balance.matching.measured if plan.balance else (),
         response=(plan.response.column, plan.response.examined_by) if plan.response else None,
     )
 

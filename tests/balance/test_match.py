@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from counterpoise.balance import MatchOptions, PropensityScore, match, propensity, tie_ranks
-from counterpoise.errors import InputError, UnsupportedError
+from counterpoise.errors import InputError
 from counterpoise.kernels.nearest import Order
 from counterpoise.kernels.resample import batched_treatment_cox
 from tests.balance.designs import lalonde
@@ -117,7 +117,7 @@ def test_ranks_differ_by_seed_and_repeated_identifiers_are_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"method": "optimal"}, UnsupportedError, "`method` must be nearest; 'optimal' is not available"),
+        ({"method": "best"}, InputError, "`method` must be 'nearest', 'optimal'"),
         ({"caliper": 0}, InputError, "`caliper` must be greater than 0; it is 0"),
         ({"caliper": np.nan}, InputError, "`caliper` must be a finite number; it is nan"),
         ({"caliper_sd": "all"}, InputError, "`caliper_sd` must be 'pooled' or 'overall'; it is 'all'"),

@@ -1,8 +1,8 @@
 """The balance stage: propensity score, weights, matched sets, and what imbalance is left."""
 
 from counterpoise.balance.check import Balance, check_balance, largest_difference
-from counterpoise.balance.match import Matching, match, tie_ranks
-from counterpoise.balance.match_options import MatchKeywords, MatchOptions, match_options
+from counterpoise.balance.match import Matching, match, no_match, tie_ranks
+from counterpoise.balance.match_options import MatchKeywords, MatchOptions, breaks_ties, match_options
 from counterpoise.balance.propensity import PropensityScore, propensity
 from counterpoise.balance.unmatched import Unmatched, UnmatchedRow, compare_unmatched
 from counterpoise.balance.weight import Estimand, Weighting, WeightOptions, balancing_weights, weigh, weight_slopes
@@ -19,11 +19,13 @@ __all__ = [
     "WeightOptions",
     "Weighting",
     "balancing_weights",
+    "breaks_ties",
     "check_balance",
     "compare_unmatched",
     "largest_difference",
     "match",
     "match_options",
+    "no_match",
     "propensity",
     "tie_ranks",
     "weigh",

@@ -17,7 +17,7 @@ class Balance:
     """Imbalance of k columns before adjustment, after weighting and after matching.
 
     All differences are divided by the same `scale` (k,), that of the unadjusted sample named by `denominator`.
-    `weighted` and `matched` are None where nothing was weighted or matched; a comparison of no pairs is None too.
+    `weighted` and `matched` are None where nothing was weighted or matched; a comparison of no sets is None too.
     """
 
     names: tuple[str, ...]
@@ -37,9 +37,10 @@ def check_balance(
     pairs: Matching | None = None,
     denominator: Denominator = "pooled",
 ) -> Balance:
-    """Compare the arms before adjustment, with `weights` (n,), and within the matched `pairs`.
+    """Compare the arms before adjustment, with `weights` (n,), and within the matched sets of `pairs`.
 
-    `x` (n, k) has a 0/1 column for every level of a category, the reference included; `names` names them.
+    Sets are compared with the weights of their matching. `x` (n, k) has a 0/1 column for every level of a category,
+    the reference included; `names` names them.
 
     >>> balance = check_balance([1, 2, 3, 2, 3, 4], [0, 0, 0, 1, 1, 1], ["age"], weights=[1, 1, 4, 4, 1, 1])
     >>> balance.unadjusted.smd.round(3), balance.weighted.smd.round(3)
@@ -55,8 +56,9 @@ def check_balance(
     weighted = None if weights is None else imbalance(columns, treated, weights=weights, scale=scale)
     matched = None
     if pairs is not None and pairs.n_sets:
-        rows = np.concatenate([pairs.treated, pairs.control])
-        matched = imbalance(columns[rows], treated[rows], scale=scale)
+        rows = np.concatenate([pairs.treated, pairs.control]) if pairs.is_paired else np.flatnonzero(pairs.pair >= 0)
+        set_weights = pairs.weights[rows] if pairs.is_weighted else None
+        matched = imbalance(columns[rows], treated[rows], weights=set_weights, scale=scale)
     return Balance(
         names=tuple(names),
         denominator=denominator,

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from counterpoise.balance.match_methods import make_sets
 from counterpoise.balance.match_options import (
     CaliperSd,
     Discard,
@@ -17,12 +18,12 @@ from counterpoise.balance.match_options import (
     Method,
     match_options,
 )
-from counterpoise.balance.propensity import PropensityScore
-from counterpoise.errors import InputError, UnsupportedError
-from counterpoise.kernels.arrays import Bools, Counts, Floats
+from counterpoise.balance.propensity import PropensityScore, propensity
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Bools, Counts, Floats, as_vector
 from counterpoise.kernels.imbalance import standard_deviation
 from counterpoise.kernels.matched_sets import Estimand, MatchedSets
-from counterpoise.kernels.nearest import UNITS, Order, nearest_pairs
+from counterpoise.kernels.nearest import UNITS, Order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,8 @@ class Matching:
     """Which arms were cut to the support of the other, and the score then fitted again."""
     score: PropensityScore
     """The score on which patients were matched: that given, or that fitted again to those who were not discarded."""
+    is_largest: bool = True
+    """Whether no larger sample keeps the tolerance (cardinality), as far as the solver had time to prove it."""
     reason: str = ""
     """Why nobody could be matched; empty otherwise."""
 
@@ -177,14 +180,19 @@ def match(
     elif keywords:
         raise InputError("`options` and keywords exclude each other.")
     n = score.treatment.size
-    ranks = np.random.default_rng(seed).permutation(n) if tie_rank is None else tie_rank
-    if options.method != "nearest":
-        raise UnsupportedError(f"`method` must be nearest; {options.method!r} is not available for matching.")
-    deviation = _deviation(score.logit, score.treatment, options.caliper_sd)
+    rank = np.random.default_rng(seed).permutation(n).astype(float) if tie_rank is None else tie_rank
+    rank = as_vector("tie_rank", rank, n)
+    given = _terms(score) if columns is None else columns
+    out = _outside_support(score, options.discard)
+    kept = np.flatnonzero(~out)
+    within = propensity(score.treatment[kept], score.x[kept], terms=score.terms) if out.any() else score
+    there = {name: np.asarray(values)[kept] for name, values in given.items()} if out.any() else given
+    deviation = _deviation(within, options)
     width = options.score_caliper
     limit = None if width is None else float(np.rint(width * deviation * UNITS)) / UNITS
+    sets, proven = make_sets(within, options, there, rank[kept], limit)
     return Matching(
-        sets=_nearest_pairs(score, limit, options.order, ranks),
+        sets=_among_all(sets, kept, score.treatment) if out.any() else sets,
         method=options.method,
         distance_name=options.distance,
         ratio=options.ratio,
@@ -195,29 +203,75 @@ def match(
         caliper_sd=deviation,
         caliper_sd_name=options.caliper_sd,
         discard=options.discard,
-        score=score,
+        score=within,
+        is_largest=proven,
     )
 
 
-def _nearest_pairs(score: PropensityScore, caliper: float | None, order: Order, ranks: ArrayLike) -> MatchedSets:
-    """Return pairs, numbered in the order in which they were made."""
-    n = score.treatment.size
-    pairs = nearest_pairs(
-        score.logit, score.treatment, caliper=caliper, order=order, tie_covariates=score.x, tie_rank=ranks
-    )
-    number = np.arange(pairs.treated.size)
-    sets = np.full(n, -1)
-    sets[pairs.treated] = sets[pairs.control] = number
-    return MatchedSets(
-        treated=pairs.treated,
-        control=pairs.control,
-        distance=pairs.distance,
-        link_set=number,
-        set=sets,
-        weights=(sets >= 0).astype(float),
+def no_match(score: PropensityScore, options: MatchOptions, reason: str) -> Matching:
+    """Return a matching of nobody, with the reason."""
+    n, none = score.treatment.size, np.zeros(0, dtype=int)
+    sets = MatchedSets(
+        treated=none,
+        control=none,
+        distance=np.zeros(0),
+        link_set=none,
+        set=np.full(n, -1),
+        weights=np.zeros(n),
         discarded=np.zeros(n, dtype=bool),
         treatment=score.treatment,
-        estimand="ATT",
+        estimand=options.estimand,
+    )
+    deviation = _deviation(score, options)
+    return Matching(
+        sets=sets,
+        method=options.method,
+        distance_name=options.distance,
+        ratio=options.ratio,
+        replacement=options.replacement,
+        estimand=options.estimand,
+        order=options.order,
+        caliper=np.inf if options.score_caliper is None else options.score_caliper * deviation,
+        caliper_sd=deviation,
+        caliper_sd_name=options.caliper_sd,
+        discard=options.discard,
+        score=score,
+        reason=reason,
+    )
+
+
+def _terms(score: PropensityScore) -> dict[str, Floats]:
+    return dict(zip(score.terms, score.x.T, strict=True))
+
+
+def _outside_support(score: PropensityScore, discard: Discard) -> Bools:
+    """Return which patients (n,) have a score beyond all scores of the other arm, of the arms that are to be cut."""
+    treated, units = score.treatment, np.rint(score.logit * UNITS)
+    out = np.zeros(treated.size, dtype=bool)
+    for name, arm in (("treated", treated), ("control", ~treated)):
+        if discard in (name, "both"):
+            out |= arm & ((units < units[~arm].min()) | (units > units[~arm].max()))
+    for name, arm in (("treated patient", treated), ("control", ~treated)):
+        if out[arm].all():
+            raise InputError(
+                f'`discard` leaves no {name}: the scores of the arms do not overlap; "none" leaves everybody.'
+            )
+    return out
+
+
+def _among_all(sets: MatchedSets, kept: Counts, treatment: Bools) -> MatchedSets:
+    """Return sets of some rows as sets of all, of whom the others were discarded."""
+    number, weights = np.full(treatment.size, -1), np.zeros(treatment.size)
+    discarded = np.ones(treatment.size, dtype=bool)
+    number[kept], weights[kept], discarded[kept] = sets.set, sets.weights, sets.discarded
+    return replace(
+        sets,
+        treated=kept[sets.treated],
+        control=kept[sets.control],
+        set=number,
+        weights=weights,
+        discarded=discarded,
+        treatment=treatment,
     )
 
 
@@ -238,7 +292,8 @@ def tie_ranks(identifiers: Sequence[str], seed: int) -> Counts:
     return ranks
 
 
-def _deviation(logit: Floats, treated: Bools, which: CaliperSd) -> float:
-    if which == "pooled":
-        return float(standard_deviation(logit, treated)[0])
-    return float(logit.std(ddof=1))
+def _deviation(score: PropensityScore, options: MatchOptions) -> float:
+    on = score.probability if options.distance == "probability" else score.logit
+    if options.caliper_sd == "pooled":
+        return float(standard_deviation(on, score.treatment)[0])
+    return float(on.std(ddof=1))

@@ -63,7 +63,7 @@ class MatchOptions(Options):
         description="nearest: greedy, each treated patient in turn; optimal: the least total distance; full: everybody "
         "in a set of one treated patient and controls, or of one control and treated patients; subclass: strata "
         "between quantiles of the score; coarsened: strata that agree in all covariates after coarsening; exact: "
-        "strata that agree in all covariates; cardinality: the largest sample whose means differ by the tolerance at most.",
+        "strata that agree in all covariates; cardinality: the largest sample whose means differ by the tolerance.",
     )
     distance: Distance = Field(
         default="logit",
@@ -174,6 +174,20 @@ class MatchOptions(Options):
         """Every column that an option names, each once."""
         names = (*self.exact, *self.anti_exact, *self.covariate_calipers, *self.cutpoints)
         return tuple(dict.fromkeys(names))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Those of `columns` that must be numbers."""
+        return tuple(dict.fromkeys((*self.covariate_calipers, *self.cutpoints)))
+
+
+def breaks_ties(options: MatchOptions) -> bool:
+    """Say whether the method has ties that a seed breaks.
+
+    >>> breaks_ties(MatchOptions()), breaks_ties(MatchOptions(method="exact"))
+    (True, False)
+    """
+    return "stability" in USED[options.method]
 
 
 class MatchKeywords(TypedDict, total=False):

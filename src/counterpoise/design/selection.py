@@ -12,11 +12,15 @@ from counterpoise.read.table import Table
 DESCRIBED: Final[tuple[Kind, ...]] = ("integer", "number", "flag", "category")
 GROUPED: Final[tuple[Kind, ...]] = ("flag", "category")
 FLAG: Final[tuple[Kind, ...]] = ("flag",)
+MEASURED: Final[tuple[Kind, ...]] = ("integer", "number")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which columns play which part: names of columns or of derived variables."""
+    """Which columns play which part: names of columns or of derived variables.
+
+    `matching` are columns that an option of matching names; `calipers` those of them that must be numbers.
+    """
 
     baseline: tuple[str, ...] = ()
     score: tuple[str, ...] = ()
@@ -24,6 +28,8 @@ class Selection:
     cox_groups: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
     response: tuple[str, str] | None = None
+    matching: tuple[str, ...] = ()
+    calipers: tuple[str, ...] = ()
 
 
 def selection_problems(table: Table, options: TreatmentOptions, selection: Selection) -> list[Problem]:
@@ -33,7 +39,10 @@ def selection_problems(table: Table, options: TreatmentOptions, selection: Selec
     if wrong:
         return wrong
     varying = [(key, names) for key, names, kinds in parts if key != "table_one.rows" and kinds is not FLAG]
-    problems = [problem for key, names in varying for name in names for problem in _variation(table, key, name)]
+    unknown = [problem for name in selection.matching for problem in _gaps(table, name, selection.score)]
+    problems = unknown + [
+        problem for key, names in varying for name in names for problem in _variation(table, key, name)
+    ]
     models = [(key, names) for key, names in varying if key.split(".")[0] in ("balance", "cox")]
     return problems or [problem for key, names in models for problem in _completeness(table, key, names)]
 
@@ -52,6 +61,8 @@ def _parts(
         ("cox.group_covariates", own_groups, DESCRIBED),
         ("subgroups.by", selection.subgroups, GROUPED),
         ("response", selection.response or (), FLAG),
+        ("balance.matching", selection.matching, DESCRIBED),
+        ("balance.matching.covariate_calipers and cutpoints", selection.calipers, MEASURED),
     )
 
 
@@ -69,6 +80,15 @@ def _variation(table: Table, key: str, name: str) -> Iterable[Problem]:
         yield Problem(
             f"plan: {key}", f"`{name}` has {values} among {table.frame.height} included patients", "remove it"
         )
+
+
+def _gaps(table: Table, name: str, score: tuple[str, ...]) -> Iterable[Problem]:
+    """Find patients who would be matched on a column that is not known for them."""
+    known = table.frame.drop_nulls([other for other in score if other != name])
+    missing = known[name].null_count()
+    if missing and name not in score:
+        what = f"`{name}` is not known for {missing} of {known.height} patients who have a score"
+        yield Problem("plan: balance.matching", what, f'exclude them by a rule: drop = "{name} is missing"')
 
 
 def _completeness(table: Table, key: str, names: tuple[str, ...]) -> Iterable[Problem]:

@@ -76,6 +76,8 @@ class Design:
     cox_groups: Terms
     subgroups: tuple[Covariate, ...]
     response: Response | None
+    matching: tuple[Covariate, ...] = ()
+    """Columns beside those of the score that an option of matching names."""
 
     @property
     def size(self) -> int:
@@ -126,6 +128,7 @@ def make_design(
         cox_groups=_terms(table, selection.cox_groups),
         subgroups=tuple(covariate(table, name) for name in selection.subgroups),
         response=Response(*(covariate(table, name) for name in selection.response)) if selection.response else None,
+        matching=tuple(covariate(table, name) for name in selection.matching if name not in selection.score),
     )
 
 

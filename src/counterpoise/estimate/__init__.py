@@ -9,7 +9,6 @@ from counterpoise.estimate.contrasts import (
     FIXED_WEIGHT_ROBUST,
     MODEL_BASED,
     NAIVE,
-    PAIR_ROBUST,
     STACKED,
     Contrast,
     RateDifference,
@@ -35,7 +34,9 @@ from counterpoise.estimate.hazards import (
     hazard_ratio,
     hazard_table,
 )
+from counterpoise.estimate.matched import PAIR_ROBUST, SET_ROBUST, STRATA_ROBUST, STRATIFIED, TWO_WAY_ROBUST
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.stability import Spread, Stability, stability
 from counterpoise.estimate.stacked import stacked_influence, stacked_std_error
 from counterpoise.estimate.subgroups import (
     SubgroupAnalysis,
@@ -59,7 +60,11 @@ __all__ = [
     "MODEL_BASED",
     "NAIVE",
     "PAIR_ROBUST",
+    "SET_ROBUST",
     "STACKED",
+    "STRATA_ROBUST",
+    "STRATIFIED",
+    "TWO_WAY_ROBUST",
     "Adjustments",
     "AdverseEvent",
     "Analyses",
@@ -82,6 +87,8 @@ __all__ = [
     "HazardTable",
     "PairwiseTest",
     "RateDifference",
+    "Spread",
+    "Stability",
     "SubgroupAnalysis",
     "SubgroupEffect",
     "SubgroupOptions",
@@ -103,6 +110,7 @@ __all__ = [
     "hazard_table",
     "matched_contrast",
     "rate_difference",
+    "stability",
     "stacked_influence",
     "stacked_std_error",
     "subgroup_analysis",

@@ -15,11 +15,13 @@ from counterpoise.balance import (
     check_balance,
     compare_unmatched,
     match,
+    no_match,
     propensity,
     tie_ranks,
     weigh,
 )
-from counterpoise.design import Design, level_indicators
+from counterpoise.design import Covariate, Design, level_indicators
+from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts
 
 
@@ -46,7 +48,7 @@ def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed:
     treated = design.treatment.received[rows]
     score = propensity(treated, design.score.x[rows], terms=design.score.labels)
     weighting = weigh(score, estimand=weights.estimand, stabilised=weights.stabilised, truncate=weights.truncate)
-    matched = match(score, matching, tie_rank=tie_ranks([design.ids[row] for row in rows], seed))
+    matched = matched_rows(design, rows, score, matching, seed)
     parts, groups = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
     columns, names = np.hstack(parts)[rows], [name for group in groups for name in group]
     balance = check_balance(columns, treated, names, weights=weighting.weights, pairs=matched)
@@ -59,3 +61,25 @@ def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed:
         rows=rows,
         left_out=design.size - rows.size,
     )
+
+
+def matched_rows(design: Design, rows: Counts, score: PropensityScore, options: MatchOptions, seed: int) -> Matching:
+    """Match the patients who have a score; where what is asked for cannot be had, nobody is, with the reason."""
+    ranks = tie_ranks([design.ids[row] for row in rows], seed)
+    try:
+        return match(score, options, columns=match_columns(design, rows, options), tie_rank=ranks)
+    except InputError as error:
+        return no_match(score, options, str(error))
+
+
+def match_columns(design: Design, rows: Counts, options: MatchOptions) -> dict[str, np.ndarray]:
+    """Return the covariates of the score by name, and those that an option names; categories by their labels."""
+    chosen = {item.name: item for item in design.score.covariates}
+    chosen |= {item.name: item for item in design.matching if item.name in options.columns}
+    return {name: _values(item, rows) for name, item in chosen.items()}
+
+
+def _values(item: Covariate, rows: Counts) -> np.ndarray:
+    if item.kind != "category":
+        return item.values[rows]
+    return np.array(item.levels)[item.values[rows].astype(int)]

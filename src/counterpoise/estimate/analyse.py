@@ -15,6 +15,7 @@ from counterpoise.estimate.contrasts import Contrast, matched_contrast, unadjust
 from counterpoise.estimate.curves import arm_curve, compare_curves, follow_up
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.stability import stability
 from counterpoise.estimate.subgroups import subgroup_analysis
 from counterpoise.estimate.summaries import EventShare, event_share
 
@@ -62,6 +63,9 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
     subgroups = None
     if adjustments and options.subgroups:
         subgroups = subgroup_analysis(design, adjustments, options.subgroups, ties=ties, confidence=curves.confidence)
+    again = None
+    if adjustments:
+        again = stability(design, adjustments, options.matching, options.bootstrap.seed, ties=ties)
     return Analyses(
         baseline=baseline,
         baseline_groups=baseline_groups,
@@ -75,6 +79,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         contrasts=contrasts,
         bootstrap=bootstrap,
         subgroups=subgroups,
+        stability=again,
     )
 
 

@@ -1,28 +1,37 @@
 """The treatment effect on each endpoint: unadjusted, matched and weighted, side by side."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from counterpoise.design import Design, Endpoint
 from counterpoise.errors import FitError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.curves import ArmCurve, arm_curve
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
+from counterpoise.estimate.matched import (
+    PAIR_ROBUST,
+    SET_ROBUST,
+    STRATIFIED,
+    Sample,
+    difference_std_error,
+    fit_sample,
+    matched_sample,
+    robust_score_p,
+    robust_std_error,
+    stratified_fit,
+)
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.estimate.stacked import stacked_std_error
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.cox import CoxFit, Ties, cox
+from counterpoise.kernels.cox import CoxFit, Ties
 from counterpoise.kernels.log_rank import log_rank
-from counterpoise.kernels.product_limit import survival_influence
 from counterpoise.kernels.proportional_hazards import (
     proportional_hazards_test,
     weighted_proportional_hazards_test,
 )
-from counterpoise.kernels.sandwich import sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 Adjustment = Literal["unadjusted", "matched", "weighted"]
@@ -44,7 +53,8 @@ class Contrast:
     """One adjusted (or unadjusted) comparison on one endpoint.
 
     `arms` are the control and the treated arm. `ratio` is the hazard ratio with the variance that `variance`
-    names; `others` maps the names of other variances to the same ratio under them. `curve_p` is the test that
+    names; `others` maps the names of other variances to the same ratio under them, and `STRATIFIED` to that of a model
+    stratified by matched set. `curve_p` is the test that
     belongs under the two curves, named by `curve_test`. `proportional_p` tests proportional hazards.
     """
 
@@ -62,19 +72,8 @@ class Contrast:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
-    """The patients of one comparison: `rows` index into the cohort."""
-
-    rows: Counts
-    weights: Floats | None
-    cluster: Counts | None
-    adjustments: Adjustments | None = None
-
-
 NAIVE = "naive (weights taken as numbers of patients)"
 MODEL_BASED = "model-based"
-PAIR_ROBUST = "robust, clustered by matched pair"
 STACKED = "stacked, estimation of the score included"
 FIXED_WEIGHT_ROBUST = "robust, weights taken as fixed"
 
@@ -83,22 +82,24 @@ def unadjusted_contrast(
     design: Design, endpoint: Endpoint, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
     """Compare the arms as they are, with the log-rank test under the curves."""
-    sample = _Sample(np.arange(design.size), None, None)
+    sample = Sample(np.arange(design.size))
     return _contrast(design, endpoint, sample, "unadjusted", "crude", horizon, curves, ties)
 
 
 def matched_contrast(
     design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: Ties
 ) -> Contrast:
-    """Compare the matched patients; the variance of the hazard ratio is clustered by pair (Austin 2014).
+    """Compare the matched patients, with the weights of their sets.
 
-    Raises `FitError` where there are no pairs.
+    The variance of the hazard ratio is robust and clustered by set (Austin 2014), by set and by patient where controls
+    were used again (Austin and Cafri 2020); strata are no clusters. A model stratified by set stands beside it. Raises
+    `FitError` where nobody was matched.
     """
     matching = adjustments.matching
     if matching.n_sets == 0:
-        raise FitError("matched comparison: no two patients of the arms are within the caliper; widen it.")
-    paired = np.flatnonzero(matching.pair >= 0)
-    sample = _Sample(adjustments.rows[paired], None, matching.pair[paired])
+        reason = matching.reason or "no two patients of the arms are within the caliper; widen it."
+        raise FitError(f"matched comparison: {reason}")
+    sample = matched_sample(matching, adjustments.rows)
     return _contrast(design, endpoint, sample, "matched", matching.target, horizon, curves, ties)
 
 
@@ -107,14 +108,14 @@ def weighted_contrast(
 ) -> Contrast:
     """Compare the weighted arms; the test under the curves is the robust score test (Lin and Wei 1989)."""
     weighting = adjustments.weighting
-    sample = _Sample(adjustments.rows, weighting.weights, None, adjustments)
+    sample = Sample(adjustments.rows, weighting.weights, adjustments=adjustments)
     return _contrast(design, endpoint, sample, "weighted", weighting.estimand, horizon, curves, ties)
 
 
 def _contrast(
     design: Design,
     endpoint: Endpoint,
-    sample: _Sample,
+    sample: Sample,
     adjustment: Adjustment,
     estimand: str,
     horizon: float,
@@ -123,8 +124,8 @@ def _contrast(
 ) -> Contrast:
     time, event = endpoint.time[sample.rows], endpoint.event[sample.rows]
     treated = design.treatment.received[sample.rows]
-    arms = _arms(design.treatment.labels, time, event, treated, sample.weights, horizon, curves)
-    fit = cox(time, event, treated.astype(float), ties=ties, weights=sample.weights, cluster=sample.cluster)
+    arms = _arms(design, endpoint, sample, horizon, curves)
+    fit = fit_sample(time, event, treated, sample, ties)
     usable = fit.verdict is Verdict.CONVERGED
     label = design.treatment.label
     primary, *rest = _variances(fit, sample)
@@ -132,9 +133,11 @@ def _contrast(
         name: hazard_ratio(label, fit.coefficients[0] if usable else np.nan, se, curves.confidence)
         for name, se in (primary, *rest)
     }
-    curve_test, curve_p = _curve_test(time, event, treated, fit, sample)
-    pairs = sample.cluster
-    paired = None if pairs is None else _paired_std_error(time, event, treated, pairs, horizon)
+    if sample.stratum is not None:
+        within = stratified_fit(time, event, treated, sample, ties)
+        named[STRATIFIED] = hazard_ratio(label, *within, curves.confidence)
+    curve_test, curve_p = _curve_test(time, event, treated, fit, sample, ties)
+    std_error = difference_std_error(time, event, treated, sample, horizon)
     return Contrast(
         endpoint=endpoint,
         adjustment=adjustment,
@@ -143,31 +146,39 @@ def _contrast(
         ratio=named.pop(primary[0]),
         variance=primary[0],
         others=named,
-        difference=rate_difference(arms, curves.confidence, std_error=paired),
+        difference=rate_difference(arms, curves.confidence, std_error=std_error),
         curve_test=curve_test,
         curve_p=curve_p,
-        proportional_p=_proportional_p(time, event, treated, sample, ties) if usable else float("nan"),
+        proportional_p=_proportional_p(design, endpoint, sample, ties) if usable else float("nan"),
         verdict=fit.verdict,
     )
 
 
 def _arms(
-    labels: Sequence[str],
-    time: Floats,
-    event: Bools,
-    treated: Bools,
-    weights: Floats | None,
-    horizon: float,
-    curves: CurveOptions,
+    design: Design, endpoint: Endpoint, sample: Sample, horizon: float, curves: CurveOptions
 ) -> tuple[ArmCurve, ArmCurve]:
-    control, active = (
-        arm_curve(label, time[m], event[m], horizon, curves, None if weights is None else weights[m])
-        for label, m in zip(labels, (~treated, treated), strict=True)
-    )
-    return control, active
+    rows, weights, cluster = _patients(sample)
+    time, event, treated = endpoint.time[rows], endpoint.event[rows], design.treatment.received[rows]
+
+    def drawn(label: str, arm: Bools) -> ArmCurve:
+        own = None if weights is None else weights[arm]
+        sets = None if cluster is None else cluster[arm]
+        # Where each set has one patient of the arm, clusters say nothing.
+        shared = None if sets is None or np.unique(sets).size == sets.size else sets
+        return arm_curve(label, time[arm], event[arm], horizon, curves, own, shared)
+
+    control, active = design.treatment.labels
+    return drawn(control, ~treated), drawn(active, treated)
 
 
-def _variances(fit: CoxFit, sample: _Sample) -> list[tuple[str, float]]:
+def _patients(sample: Sample) -> tuple[Counts, Floats | None, Counts | None]:
+    """Return rows, weights and clusters in which every patient stands once."""
+    if sample.own_rows is None:
+        return sample.rows, sample.weights, sample.cluster
+    return sample.own_rows, sample.own_weights, None
+
+
+def _variances(fit: CoxFit, sample: Sample) -> list[tuple[str, float]]:
     """Return the standard errors of one fit by name, the one to be reported first."""
     model_based = float(np.sqrt(fit.naive_covariance[0, 0]))
     if sample.adjustments is not None:
@@ -175,25 +186,38 @@ def _variances(fit: CoxFit, sample: _Sample) -> list[tuple[str, float]]:
         if fit.verdict is not Verdict.CONVERGED or sample.adjustments.weighting.truncation is not None:
             return [robust, (NAIVE, model_based)]
         return [robust, (STACKED, stacked_std_error(fit, sample.adjustments)), (NAIVE, model_based)]
-    if sample.cluster is not None:
-        return [(PAIR_ROBUST, float(fit.std_error[0])), (MODEL_BASED, model_based)]
+    if sample.robust:
+        unweighted = sample.weights is None and sample.patient is None
+        return [
+            (sample.robust, robust_std_error(fit, sample)),
+            (MODEL_BASED if unweighted else NAIVE, model_based),
+        ]
     return [(MODEL_BASED, model_based)]
 
 
-def _curve_test(time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: _Sample) -> tuple[str, float]:
+def _curve_test(
+    time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: Sample, ties: Ties
+) -> tuple[str, float]:
     if fit.robust_score is not None:
-        by_pair = "" if sample.cluster is None else ", clustered by pair"
-        return f"robust score test{by_pair}", float(chdtrc(1, fit.robust_score))
+        by_set = {PAIR_ROBUST: ", clustered by pair", SET_ROBUST: ", clustered by set"}
+        clustered = by_set.get(sample.robust, ", clustered by set and by patient" if sample.patient is not None else "")
+        return f"robust score test{clustered}", robust_score_p(time, event, treated, fit, sample, ties)
     if not event.any():
         return "log-rank test", float("nan")
     return "log-rank test", log_rank(time, event, treated.astype(int)).p_value
 
 
-def _proportional_p(time: Floats, event: Bools, treated: Bools, sample: _Sample, ties: Ties) -> float:
-    if sample.weights is None:
+def _proportional_p(design: Design, endpoint: Endpoint, sample: Sample, ties: Ties) -> float:
+    """Test proportional hazards; clustered by set under weights, by patient where controls were used again."""
+    rows, weights, cluster = _patients(sample)
+    time, event, treated = endpoint.time[rows], endpoint.event[rows], design.treatment.received[rows]
+    if weights is None:
         test = proportional_hazards_test(time, event, treated.astype(float), ties=ties)
         return float(test.p_value[0])
-    return float(weighted_proportional_hazards_test(time, event, treated, sample.weights).p_value)
+    try:
+        return float(weighted_proportional_hazards_test(time, event, treated, weights, cluster=cluster).p_value)
+    except FitError:
+        return float("nan")
 
 
 def rate_difference(
@@ -207,11 +231,3 @@ def rate_difference(
     reach = float(ndtri(0.5 + confidence / 2)) * std_error
     p_value = float(2 * ndtr(-abs(value / std_error))) if std_error > 0 else float("nan")
     return RateDifference(value, std_error, value - reach, value + reach, p_value)
-
-
-def _paired_std_error(time: Floats, event: Bools, treated: Bools, pair: Counts, horizon: float) -> float:
-    """Return the standard error of the difference at the horizon from influence values summed within pairs."""
-    influence = np.zeros(time.size)
-    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
-        influence[arm] = sign * survival_influence(time[arm], event[arm], horizon)
-    return float(np.sqrt(np.square(sum_by_cluster(influence[:, None], pair)).sum()))

@@ -26,7 +26,8 @@ from counterpoise.kernels.product_limit import (
 class ArmCurve:
     """The curve of one arm: `size` patients, `events` of them with the event, `rate` at the horizon.
 
-    `weight` is the sum of weights (the number of patients where there are none).
+    `weight` is the sum of weights (the number of patients where there are none); `patients_at_risk` (m,) counts the
+    patients whose weights make up `curve.at_risk`.
     """
 
     label: str
@@ -36,6 +37,7 @@ class ArmCurve:
     curve: SurvivalCurve
     rate: SurvivalAt
     median: Quantile
+    patients_at_risk: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,12 @@ def arm_curve(
     horizon: float,
     options: CurveOptions,
     weights: Floats | None = None,
+    cluster: Counts | None = None,
 ) -> ArmCurve:
-    """Estimate the curve of one arm; under weights the intervals rest on the influence-function variance."""
-    curve = kaplan_meier(time, event, weights=weights, interval=options.interval, confidence=options.confidence)
+    """Estimate the curve of one arm; with weights or clusters its intervals rest on influence values."""
+    interval, confidence = options.interval, options.confidence
+    curve = kaplan_meier(time, event, weights=weights, cluster=cluster, interval=interval, confidence=confidence)
+    patients = curve if weights is None else kaplan_meier(time, event)
     return ArmCurve(
         label=label,
         size=time.size,
@@ -91,6 +96,7 @@ def arm_curve(
         curve=curve,
         rate=survival_at(curve, [horizon]),
         median=quantile(curve, 0.5),
+        patients_at_risk=patients.at_risk,
     )
 
 

@@ -12,6 +12,7 @@ from counterpoise.findings.models import follow_up_reach, models_without_answer,
 from counterpoise.findings.multiplicity import multiplicity
 from counterpoise.findings.proportional_hazards import proportional_hazards
 from counterpoise.findings.response import response_measured_differently
+from counterpoise.findings.stability import unstable_matching
 from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
 from counterpoise.findings.variance import bootstrap_failures, tests_on_either_side, weighted_against_naive
 from counterpoise.findings.weights import extreme_weights
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     models_without_answer,
     no_pairs,
     response_measured_differently,
+    unstable_matching,
     imbalance_left,
     extreme_weights,
     proportional_hazards,

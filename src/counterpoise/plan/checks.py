@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from counterpoise.errors import Problem
-from counterpoise.plan.model import Plan
+from counterpoise.plan.model import BalanceOptions, Plan
 from counterpoise.read import Column
 from counterpoise.read.names import nearest_of
+
+MAY_LIST_TREATMENT = ("table_one.rows", "doses.columns", "cox.group_covariates")
+"""Lists of columns in which the treatment may stand."""
 
 
 def nearest(name: str, valid: list[str]) -> str:
@@ -39,7 +42,7 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         what = f"are both called `{plan.treatment.treated}`"
         problems.append(Problem(f"{name}: treatment.treated and treatment.control", what, "name the arms apart"))
     for key, names in _lists(plan):
-        if plan.treatment.column in names and key in ("balance.covariates", "cox.covariates", "subgroups.by"):
+        if plan.treatment.column in names and key not in MAY_LIST_TREATMENT:
             problems.append(Problem(f"{name}: {key}", f"lists the treatment `{plan.treatment.column}`", "remove it"))
         repeated = sorted({item for item in names if names.count(item) > 1})
         problems += [Problem(f"{name}: {key}", f"lists `{item}` twice", "remove one") for item in repeated]
@@ -47,12 +50,23 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems.append(
             Problem(f"{name}: balance.covariates", "must name at least one covariate", "or remove [balance]")
         )
+    if plan.balance:
+        problems += _matching_problems(plan.balance, name)
     if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
         what = "is not known to the bootstrap"
         problems.append(
             Problem(f"{name}: balance.weights.truncate", what, "set bootstrap.replicates = 0, or remove `truncate`")
         )
     return problems
+
+
+def _matching_problems(balance: BalanceOptions, name: str) -> Iterable[Problem]:
+    """Find columns that are to be coarsened but are no covariates of the score, on which coarsened matching works."""
+    for used in balance.matching.cutpoints:
+        if used not in balance.covariates:
+            what = f"`{used}` is not among balance.covariates, all of which are matched on"
+            remedy = nearest(used, list(balance.covariates))
+            yield Problem(f"{name}: balance.matching.cutpoints", what, remedy)
 
 
 def name_problems(plan: Plan, columns: Mapping[str, Column], name: str = "plan") -> list[Problem]:
@@ -96,6 +110,7 @@ def _columns(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _lists(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each list of columns in the plan, with its key."""
+    matching = plan.balance.matching if plan.balance else None
     return (
         ("table_one.rows", plan.table_one.rows),
         ("cox.covariates", plan.cox.covariates),
@@ -103,4 +118,8 @@ def _lists(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("balance.covariates", plan.balance.covariates if plan.balance else ()),
         ("subgroups.by", plan.subgroups.by if plan.subgroups else ()),
         ("doses.columns", plan.doses.columns if plan.doses else ()),
+        ("balance.matching.exact", matching.exact if matching else ()),
+        ("balance.matching.anti_exact", matching.anti_exact if matching else ()),
+        ("balance.matching.covariate_calipers", tuple(matching.covariate_calipers) if matching else ()),
+        ("balance.matching.cutpoints", tuple(matching.cutpoints) if matching else ()),
     )

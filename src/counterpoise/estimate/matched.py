@@ -1,0 +1,140 @@
+"""The patients of a matched comparison as rows of a Cox model, and its variances.
+
+A control that was used again is a row of each of its sets, with the share of its weight there; the variance is then
+clustered by set and by patient (Austin and Cafri 2020).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtrc
+
+from counterpoise.balance import Matching
+from counterpoise.estimate.adjustments import Adjustments
+from counterpoise.kernels.arrays import Bools, Counts, Floats
+from counterpoise.kernels.cox import CoxFit, Ties, cox
+from counterpoise.kernels.product_limit import survival_influence
+from counterpoise.kernels.sandwich import sum_by_cluster
+from counterpoise.kernels.two_way import two_way_covariance
+from counterpoise.kernels.verdict import Verdict
+
+PAIR_ROBUST = "robust, clustered by matched pair"
+SET_ROBUST = "robust, clustered by matched set"
+TWO_WAY_ROBUST = "robust, clustered by matched set and by patient"
+STRATA_ROBUST = "robust, strata taken as fixed"
+STRATIFIED = "stratified by set"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The m rows of one comparison; `rows` index into the cohort.
+
+    `cluster` are the matched sets if their patients are linked, `patient` tells apart rows of the same patient where
+    controls were used again, `stratum` are the sets or strata for a stratified model. `adjustments` belong to a
+    weighted comparison, `robust` names the variance of a matched one. `own_rows` has each patient once, with
+    `own_weights` and `own_cluster`, for the curves.
+    """
+
+    rows: Counts
+    weights: Floats | None = None
+    cluster: Counts | None = None
+    patient: Counts | None = None
+    stratum: Counts | None = None
+    adjustments: Adjustments | None = None
+    robust: str = ""
+    own_rows: Counts | None = None
+    own_weights: Floats | None = None
+
+
+def matched_sample(matching: Matching, rows: Counts) -> Sample:
+    """Return the matched among the patients of the score, whose rows in the cohort are `rows` (n,)."""
+    own = np.flatnonzero(matching.pair >= 0)
+    weights = matching.weights[own] if matching.is_weighted else None
+    if matching.sets.reuses:
+        return _memberships(matching, rows, own)
+    stratum = matching.pair[own]
+    if not matching.has_links:
+        several = matching.n_sets > 1
+        return Sample(rows[own], weights, stratum=stratum if several else None, robust=STRATA_ROBUST)
+    name = PAIR_ROBUST if matching.is_paired else SET_ROBUST
+    return Sample(rows[own], weights, cluster=stratum, stratum=stratum, robust=name)
+
+
+def _memberships(matching: Matching, rows: Counts, own: Counts) -> Sample:
+    """Return one row for each place in a set, of weight one over the controls of the set for a control."""
+    member, sets = matching.sets.memberships()
+    treated = matching.sets.treatment[member]
+    controls = np.bincount(sets[~treated], minlength=matching.n_sets)[sets]
+    share = np.where(treated, 1.0, 1.0 / controls)
+    return Sample(
+        rows[member],
+        None if (share == 1.0).all() else share,
+        cluster=sets,
+        patient=member,
+        stratum=sets,
+        robust=TWO_WAY_ROBUST,
+        own_rows=rows[own],
+        own_weights=matching.weights[own],
+    )
+
+
+def fit_sample(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> CoxFit:
+    """Fit Cox's model of treatment alone to the rows of a sample."""
+    robust = True if sample.robust else None
+    return cox(
+        time, event, treated.astype(float), ties=ties, weights=sample.weights, cluster=sample.cluster, robust=robust
+    )
+
+
+def robust_std_error(fit: CoxFit, sample: Sample) -> float:
+    """Return the standard error of the log hazard ratio under the variance that the sample names; NaN if it has none.
+
+    The two-way variance is a difference; where it is not positive there is no standard error.
+    """
+    if sample.patient is None or sample.cluster is None or fit.influence is None:
+        return float(fit.std_error[0])
+    if not np.isfinite(fit.influence).all():
+        return float("nan")
+    variance = float(two_way_covariance(fit.influence, sample.cluster, sample.patient)[0, 0])
+    return float(np.sqrt(variance)) if variance > 0 else float("nan")
+
+
+def robust_score_p(time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: Sample, ties: Ties) -> float:
+    """Return the P value of the robust score test of no effect, clustered as the sample is."""
+    if fit.robust_score is None or sample.patient is None or sample.cluster is None:
+        return float(chdtrc(1, np.nan if fit.robust_score is None else fit.robust_score))
+    if fit.verdict is Verdict.NO_EVENTS:
+        return float("nan")
+    start = cox(time, event, treated.astype(float), ties=ties, weights=sample.weights, robust=True, max_steps=0)
+    assert start.influence is not None
+    variance = float(two_way_covariance(start.influence, sample.cluster, sample.patient)[0, 0])
+    return float(chdtrc(1, start.influence.sum() ** 2 / variance)) if variance > 0 else float("nan")
+
+
+def stratified_fit(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> tuple[float, float]:
+    """Return the log hazard ratio within sets, each with a baseline hazard of its own, and its standard error.
+
+    Weights play no part, since patients are compared within their set only. The variance is model-based; clustered by
+    patient where controls were used again. NaN and NaN where there is no answer, as without events in mixed sets.
+    """
+    fit = cox(time, event, treated.astype(float), ties=ties, stratum=sample.stratum, cluster=sample.patient)
+    if fit.verdict is not Verdict.CONVERGED:
+        return float("nan"), float("nan")
+    return float(fit.coefficients[0]), float(fit.std_error[0])
+
+
+def difference_std_error(time: Floats, event: Bools, treated: Bools, sample: Sample, horizon: float) -> float | None:
+    """Return the standard error of the difference at the horizon, from influence values summed as the sample is.
+
+    None where rows are independent, so that those of the two curves do.
+    """
+    if sample.cluster is None:
+        return None
+    influence = np.zeros(time.size)
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        weights = None if sample.weights is None else sample.weights[arm]
+        influence[arm] = sign * survival_influence(time[arm], event[arm], horizon, weights=weights)
+    if sample.patient is None:
+        return float(np.sqrt(np.square(sum_by_cluster(influence[:, None], sample.cluster)).sum()))
+    variance = float(two_way_covariance(influence, sample.cluster, sample.patient)[0, 0])
+    return float(np.sqrt(variance)) if variance >= 0 else float("nan")
