@@ -33,12 +33,17 @@ class Line:
         self._units = units[rows]
         self._rows = rows
         new_run = np.diff(self._units, prepend=np.nan) != 0
-        new_patch = new_run | (np.diff(patch, prepend=-1) != 0)
-        run_starts, patch_ends = np.flatnonzero(new_run), np.append(np.flatnonzero(new_patch)[1:], m)
+        is_alone = new_run & np.append(new_run[1:], True)
         self._unit: list[float] = [*self._units.tolist(), np.inf, -np.inf]
-        self._is_alone: list[bool] = (new_run & np.append(new_run[1:], True)).tolist()
-        self._run_start: list[int] = run_starts[np.cumsum(new_run) - 1].tolist()
-        self._patch_end: list[int] = patch_ends[np.cumsum(new_patch) - 1].tolist()
+        self._is_alone: list[bool] = is_alone.tolist()
+        self._run_start: list[int] = []
+        self._patch_end: list[int] = []
+        # Both are asked for in runs of several only.
+        if not is_alone.all():
+            new_patch = new_run | (np.diff(patch, prepend=-1) != 0)
+            run_starts, patch_ends = np.flatnonzero(new_run), np.append(np.flatnonzero(new_patch)[1:], m)
+            self._run_start = run_starts[np.cumsum(new_run) - 1].tolist()
+            self._patch_end = patch_ends[np.cumsum(new_patch) - 1].tolist()
         self._rank = rank
         self._rank_at: list[float] = rank[rows].tolist()
         self._covariates = covariates
