@@ -5,9 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 BLOCK = 50_000  # numbers, which stay in the processor's cache
-MANY = 1_000_000  # numbers, beyond which a second thread is worth its start
+MANY = 4_000_000  # numbers, beyond which a second thread is worth its start
 
 Result = TypeVar("Result")
+
+
+def block_rows(p: int) -> int:
+    """Return how many rows of p numbers a block has."""
+    return max(BLOCK // p, 1)
 
 
 def by_blocks(work: Callable[[slice], Result], n: int, p: int = 1) -> list[Result]:
@@ -19,7 +24,7 @@ def by_blocks(work: Callable[[slice], Result], n: int, p: int = 1) -> list[Resul
     >>> by_blocks(lambda rows: rows.stop - rows.start, 70_000, 2)
     [25000, 25000, 20000]
     """
-    size = max(BLOCK // p, 1)
+    size = block_rows(p)
     parts = [slice(start, min(start + size, n)) for start in range(0, n, size)]
     if n * p < MANY:
         return [work(part) for part in parts]

@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.blocks import by_blocks
+from counterpoise.kernels.blocks import block_rows, by_blocks
 from counterpoise.kernels.risk_set import RiskSet, sum_by
 
 Ties = Literal["efron", "breslow"]
 
 MANY_STRATA = 16  # beyond it a loop over strata costs more than log2(event times) passes over all
-CONSTANT_SPREAD = 1e-13
+CONSTANT_SPREAD = 1e-13  # what differs by no more than rounding is constant, and becomes zero
+SAMPLE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +154,10 @@ def _at_risk(sets: RiskSet, stratum: Counts | None) -> tuple[Counts, Counts, Cou
         happens[event_key] = 1
         passed = np.cumsum(happens)
         last = np.repeat(passed - 1, np.diff(sets.start, append=order.size))
-        first = None if sets.first is None else (passed - happens)[sets.first[order]]
+        if sets.first is None:
+            begins = sets.start[event_key[0]]
+            return order[begins:], last[begins:], None, event_key, bounds
+        first = (passed - happens)[sets.first[order]]
     else:
         order = order[np.argsort(stratum[order], kind="stable")]
         codes = stratum[order]
@@ -162,9 +166,9 @@ def _at_risk(sets: RiskSet, stratum: Counts | None) -> tuple[Counts, Counts, Cou
         bounds = np.searchsorted(event_key, np.arange(int(codes[-1]) + 2) * m)
         last = np.searchsorted(event_key, key, side="right") - 1
         first = bounds[codes] if sets.first is None else np.searchsorted(event_key, codes * m + sets.first[order])
-    kept = np.flatnonzero(last >= (0 if first is None else first))
+    kept = np.flatnonzero(last >= first)
     if kept.size < order.size:
-        order, last, first = order[kept], last[kept], None if first is None else first[kept]
+        order, last, first = order[kept], last[kept], first[kept]
     return order, last, None if sets.first is None else first, event_key, bounds
 
 
@@ -189,34 +193,39 @@ def _ordered(weights: Floats, order: Counts) -> Floats:
 
 
 def _standardise(x: Floats, order: Counts) -> tuple[Floats, Floats, Floats]:
-    """Return (n, p + 1) ones and the covariates, centred and scaled, and by what.
-
-    What differs by no more than rounding is constant and becomes zero. Sums are taken about the first row, which
-    is as good as about the mean: its own distance from it is part of the spread.
-    """
+    """Return (n, p + 1) ones and the covariates, centred and scaled, and by what."""
     n, p = order.size, x.shape[1]
-    z, near = np.empty((n, p + 1)), x[order[0]]
+    centre, spread = _centre_and_spread(x, order)
+    constant = spread <= CONSTANT_SPREAD * np.abs(centre)
+    spread[constant] = 1.0
+    z, rows_at_once = np.empty((n, p + 1)), block_rows(p)
+    centres = np.tile(centre, rows_at_once)
+    factors = np.tile(np.where(constant, 0.0, 1 / spread), rows_at_once)
 
-    def fetch(rows: slice) -> Floats:
+    def fill(rows: slice) -> None:
         part = np.take(x, order[rows], axis=0)
-        part -= near
+        flat = part.reshape(-1)
+        flat -= centres[: flat.size]
+        flat *= factors[: flat.size]
         z[rows, 0] = 1.0
         z[rows, 1:] = part
-        return np.stack((z[rows, 0] @ part, np.einsum("ij,ij->j", part, part)))
 
-    total, square = np.sum(by_blocks(fetch, n, p), axis=0)
-    mean = total / n
-    spread = np.sqrt(np.maximum(square / n - mean**2, 0.0))
-    constant = spread <= CONSTANT_SPREAD * np.abs(near + mean)
-    spread[constant] = 1.0
-    factor = np.where(constant, 0.0, 1 / spread)
+    by_blocks(fill, n, p)
+    return z, centre, spread
 
-    def scale(rows: slice) -> None:
-        z[rows, 1:] -= mean
-        z[rows, 1:] *= factor
 
-    by_blocks(scale, n, p)
-    return z, near + mean, spread
+def _centre_and_spread(x: Floats, order: Counts) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of the covariates, of many rows from a sample spread over them.
+
+    They serve the arithmetic alone. What is constant in the sample is looked at whole.
+    """
+    sample = np.take(x, order[:: -(-order.size // SAMPLE)], axis=0)
+    centre, spread = sample.mean(axis=0), sample.std(axis=0)
+    if len(sample) < order.size:
+        for column in np.flatnonzero(spread <= CONSTANT_SPREAD * np.abs(centre)):
+            values = x[order, column]
+            centre[column], spread[column] = values.mean(), values.std()
+    return centre, spread
 
 
 def _links(strata: Counts, segments: tuple[slice, ...]) -> tuple[Bools, ...]:
