@@ -272,3 +272,40 @@ def test_a_null_identifier_is_refused(route: str) -> None:
     score = cp.propensity([0, 1, 0, 1], [1, 1, 2, 2])
     with pytest.raises(InputError, match="`identifiers` must be known; 1 of 4 is not"):
         cp.match(score, caliper=None, identifiers=NULLS[route](["a", None, "c", "d"]))
+
+
+# What follows a fit, and helpers that are no estimators -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["list", "pandas", "polars", "pyarrow in chunks"])
+def test_what_follows_a_fit_takes_columns_too(route: str) -> None:
+    column = COLUMNS[route]
+    spline = cp.natural_spline(column(AGE), degrees_of_freedom=3)
+    assert_same(spline, cp.natural_spline(AGE, degrees_of_freedom=3))
+    stage = cp.indicators(column(GROUP))
+    assert [str(name) for name in stage.names] == ["II", "III"]
+    assert cp.interaction(stage, spline.basis).x.shape == (SIZE, 6)
+    pseudo = cp.pseudo_observations(column(TIME), column(EVENT), [20.0]).values
+    assert_same(cp.pseudo_regression(pseudo, column(AGE)), cp.pseudo_regression(pseudo, AGE))
+    assert_same(
+        cp.linearity_test(column(TIME), column(EVENT), column(AGE), degrees_of_freedom=3).p_value,
+        cp.linearity_test(TIME, EVENT, AGE, degrees_of_freedom=3).p_value,
+    )
+
+
+@pytest.mark.parametrize("route", ["list", "pandas", "polars", "polars, lazy", "pyarrow"])
+def test_predictions_take_tables(route: str) -> None:
+    fit, plain = cp.cox(TIME, EVENT, TABLES[route](FRAME)), np.column_stack([AGE, STAGE])
+    new = TABLES[route]({name: values[:3] for name, values in FRAME.items()})
+    assert_same(cp.predict_survival(fit, new, times=[10.0]), cp.predict_survival(fit, plain[:3], times=[10.0]))
+    assert_same(cp.linear_predictor(fit, new), cp.linear_predictor(fit, plain[:3]))
+    older, younger = (np.column_stack([AGE + years, STAGE]) for years in (10, 0))
+    curves = cp.standardised_survival(fit, pd.DataFrame(younger), pl.DataFrame(older), times=[10.0])
+    assert_same(curves, cp.standardised_survival(fit, younger, older, times=[10.0]))
+    assert cp.concordance_of(fit).value == cp.concordance(TIME, EVENT, cp.linear_predictor(fit, plain).value).value
+
+
+def test_a_dataframe_whose_columns_are_numbered_is_read_by_columns() -> None:
+    plain = np.column_stack([AGE, STAGE])
+    assert_same(cp.cox(TIME, EVENT, pd.DataFrame(plain)).coefficients, cp.cox(TIME, EVENT, plain).coefficients)
+    assert cp.propensity(TREATED, pd.DataFrame(plain)).terms == ("0", "1")

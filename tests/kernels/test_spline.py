@@ -284,17 +284,17 @@ def test_what_a_spline_refuses() -> None:
         ({"knots": [np.nan]}, "`knots` must be finite"),
         ({"knots": [4.0], "boundary": (3.0, 3.0)}, "`boundary` must ascend"),
         ({"knots": [4.0], "boundary": (3.0, np.inf)}, "`boundary` must be finite"),
-        ({"degrees_of_freedom": 3, "boundary": (20.0, 30.0)}, "`x` must have more different values"),
+        ({"degrees_of_freedom": 3, "boundary": (20.0, 30.0)}, "`value` must have more different values"),
     ]
     for options, message in wrong:
         with pytest.raises(InputError, match=message):
             natural_spline(x, **options)
     for values, message in (
-        ([1.0, np.nan], "`x` must be finite"),
-        ([1.0, np.inf], "`x` must be finite"),
-        ([], "`x` must hold at least one row"),
-        ([3.0], "`x` must have different values; it goes from 3 to 3"),
-        ([0.0, 0.0, 0.0, 0.0, 1.0], "`x` must have more different values to put 2 knots"),
+        ([1.0, np.nan], "`value` must be finite"),
+        ([1.0, np.inf], "`value` must be finite"),
+        ([], "`value` must hold at least one row"),
+        ([3.0], "`value` must have different values; it goes from 3 to 3"),
+        ([0.0, 0.0, 0.0, 0.0, 1.0], "`value` must have more different values to put 2 knots"),
     ):
         with pytest.raises(InputError, match=message):
             natural_spline(values, degrees_of_freedom=3)

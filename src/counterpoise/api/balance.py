@@ -99,5 +99,5 @@ def _names(x: Column, given: Sequence[str] | None) -> Sequence[str] | None:
     """Return the names given, or else those of the columns of a dataframe."""
     frame = nw.from_native(x, pass_through=True)
     if given is None and isinstance(frame, nw.DataFrame | nw.LazyFrame):
-        return tuple(frame.collect_schema().names())
+        return tuple(str(name) for name in frame.collect_schema().names())
     return given

@@ -101,7 +101,7 @@ def table(name: str, values: Column) -> Floats:
         frame = frame.collect()
     if not isinstance(frame, nw.DataFrame):
         return as_matrix(name, numbers(name, values))
-    columns = {label: as_floats(label, numbers(label, frame[label].to_native())) for label in frame.columns}
+    columns = {label: as_floats(label, numbers(label, frame.get_column(label).to_native())) for label in frame.columns}
     for label, column in columns.items():
         require(np.isfinite(column), f"`{label}` must be finite")
     return np.column_stack(list(columns.values())) if columns else np.zeros((len(frame), 0))

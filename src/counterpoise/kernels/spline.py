@@ -38,16 +38,16 @@ class NaturalSpline:
 
 
 def natural_spline(
-    x: ArrayLike,
+    value: ArrayLike,
     *,
     degrees_of_freedom: int | None = None,
     knots: ArrayLike | None = None,
     boundary: tuple[float, float] | None = None,
 ) -> NaturalSpline:
-    """Return a basis of the cubic splines of (n,) `x` that are straight lines beyond the boundary, less the constant.
+    """Return a basis of the cubic splines of (n,) `value` that are straight beyond the boundary, less the constant.
 
     Either `degrees_of_freedom` k, which puts k - 1 knots at equally spaced quantiles (type 7) of the values inside
-    the boundary, or the interior `knots`, in the unit of `x`. The boundary is the range of `x` unless given. The
+    the boundary, or the interior `knots`, in the unit of `value`. The boundary is its range unless given. The
     columns are those of `ns` in R's splines. Harrell's restricted cubic splines (`rcs`), with their outermost knots
     as the boundary, span the same functions by other columns: a model has the same fit and the same tests. He
     puts those knots at the 5th and 95th percentile, which makes another space: give them as `boundary` to have it.
@@ -62,10 +62,10 @@ def natural_spline(
 
     Source: Hastie (1992), in Statistical Models in S, chapter 7; Harrell (2015), Regression Modeling Strategies, 2.4.
     """
-    x = as_vector("x", x)
-    if x.size == 0:
-        raise InputError("`x` must hold at least one row; it has none.")
-    low, high = _boundary(x, boundary)
+    value = as_vector("value", value)
+    if value.size == 0:
+        raise InputError("`value` must hold at least one row; it has none.")
+    low, high = _boundary(value, boundary)
     if (degrees_of_freedom is None) == (knots is None):
         raise InputError("Exactly one of `degrees_of_freedom` and `knots` must be given.")
     if knots is not None:
@@ -76,17 +76,21 @@ def natural_spline(
     else:
         if degrees_of_freedom is None or degrees_of_freedom < 1 or degrees_of_freedom != int(degrees_of_freedom):
             raise InputError(f"`degrees_of_freedom` must be a whole number of at least 1; it is {degrees_of_freedom}.")
-        inside = x[(low <= x) & (x <= high)]
-        interior = np.quantile(inside, np.arange(1, degrees_of_freedom) / degrees_of_freedom) if inside.size else x[:0]
+        inside = value[(low <= value) & (value <= high)]
+        interior = (
+            np.quantile(inside, np.arange(1, degrees_of_freedom) / degrees_of_freedom) if inside.size else value[:0]
+        )
         if interior.size < degrees_of_freedom - 1 or (np.diff([low, *interior, high]) <= 0).any():
-            raise InputError(f"`x` must have more different values to put {degrees_of_freedom - 1} knots among them.")
-    return NaturalSpline(_natural(x, interior, (low, high)), interior, (low, high))
+            raise InputError(
+                f"`value` must have more different values to put {degrees_of_freedom - 1} knots among them."
+            )
+    return NaturalSpline(_natural(value, interior, (low, high)), interior, (low, high))
 
 
 def _boundary(x: Floats, boundary: tuple[float, float] | None) -> tuple[float, float]:
     low, high = (float(x.min()), float(x.max())) if boundary is None else as_vector("boundary", boundary, 2).tolist()
     if not low < high:
-        what = "`x` must have different values" if boundary is None else "`boundary` must ascend"
+        what = "`value` must have different values" if boundary is None else "`boundary` must ascend"
         raise InputError(f"{what}; it goes from {low:g} to {high:g}.")
     return low, high
 
