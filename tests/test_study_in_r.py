@@ -22,6 +22,7 @@ TOPICS = (
     "balance",
     "unadjusted",
     "matched",
+    "stability",
     "weighted",
     "subgroups",
     "toxicity",
@@ -34,6 +35,7 @@ ROUNDING = 1e-12
 REPLICATES_OF_R = 2000
 # What is no estimate: what the plan says, where the findings draw a line, and replicates that failed.
 NOT_ESTIMATED = {
+    "stability.runs",
     "findings.balance_after_matching.threshold",
     "findings.balance_after_weighting.threshold",
     "findings.follow_up_reach.horizon",

@@ -193,8 +193,16 @@ balance <- function() {
   se <- sqrt(diag(solve(H))); for (k in seq_len(ncol(X))) put(sprintf("score.term%d", k - 1), coef(score)[k], std_error = unname(se[k]))
   put("weights.control.effective", ess(d$w[!treated])); put("weights.treated.effective", ess(d$w[treated]))
   put("weights.minimum", min(d$w)); put("weights.maximum", max(d$w)); put("weights.mean", mean(d$w)); put("weights.sum", sum(d$w)); put("weights.coefficient_of_variation", sd(d$w) / mean(d$w))
-  put("matching.pairs", sum(MATCHED) / 2); put("matching.patients", sum(MATCHED)); put("matching.unmatched_treated", sum(treated & !MATCHED)); put("matching.unmatched_control", sum(!treated & !MATCHED))
-  put("matching.caliper", CALIPER); put("matching.caliper_sd", sd(logit))
+  put("matching.pairs", sum(MATCHED) / 2); put("matching.sets", sum(MATCHED) / 2); put("matching.patients", sum(MATCHED)); put("matching.treated", sum(treated & MATCHED)); put("matching.control", sum(!treated & MATCHED))
+  put("matching.unmatched_treated", sum(treated & !MATCHED)); put("matching.unmatched_control", sum(!treated & !MATCHED)); put("matching.caliper", CALIPER); put("matching.caliper_sd", sd(logit))
+  one <- rep(1, sum(MATCHED) / 2); put("matching.effective_treated", ess(one)); put("matching.effective_control", ess(one)); put("matching.weights.minimum", min(one)); put("matching.weights.maximum", max(one))
+  apart <- abs(logit[which(!is.na(partner))] - logit[na.omit(partner)])
+  put("matching.distance.median", median(apart)); put("matching.distance.mean", mean(apart)); put("matching.distance.maximum", max(apart)); put("matching.distance.links", length(apart))
+  for (arm in c("control", "treated")) {       # those who were left out beside those who were matched
+    own <- if (arm == "treated") treated else !treated; kept <- colMeans(covariates[own & MATCHED, ]); lost <- colMeans(covariates[own & !MATCHED, ])
+    for (i in seq_along(kept)) { id <- function(what) sprintf("unmatched.c%d.%s.%s", i, arm, what); put(id("matched"), kept[[i]]); put(id("unmatched"), lost[[i]]); put(id("smd"), ((lost - kept) / SCALE)[[i]]) }
+    put(sprintf("unmatched.%s.largest", arm), max(abs((lost - kept) / SCALE)))
+  }
   balance_of("unadjusted", rep(1, nrow(d))); balance_of("matched", as.numeric(MATCHED)); balance_of("weighted", d$w)
 }
 
@@ -230,7 +238,17 @@ matched <- function() for (e in ENDPOINTS) {
   id <- function(what) paste0(e, ".matched.", what); f <- fit_cox(e, "a", d[MATCHED, ], cluster = quote(pair))
   zero <- curve_of(id("control"), e, MATCHED & !treated); one <- curve_of(id("treated"), e, MATCHED & treated); difference(id("difference"), one, zero, paired_se(e))
   ratio(id("hazard_ratio"), coef(f)[[1]], sqrt(f$var[1]), f); ratio(id("hazard_ratio.model_based"), coef(f)[[1]], sqrt(f$naive.var[1]), f)
+  within <- fit_cox(e, "a + strata(pair)", d[MATCHED, ]); ratio(id("hazard_ratio.stratified"), coef(within)[[1]], sqrt(within$var[1]), within)
   put(id("curve_p"), robust_score(f)); put(id("proportional"), matched_zph(e))
+}
+# no two distances tie (see above), so that every run of the tie-breaking gives the same pairs
+stability <- function() {
+  range_of <- function(id, x) for (k in c("minimum", "median", "maximum")) put(paste(id, k, sep = "."), x)
+  put("stability.distinct", 1); range_of("stability.sets", sum(MATCHED) / 2)
+  for (e in ENDPOINTS) {
+    f <- fit_cox(e, "a", d[MATCHED, ], cluster = quote(pair)); range_of(sprintf("stability.%s.hazard_ratio", e), exp(coef(f)[[1]]))
+    range_of(sprintf("stability.%s.p", e), 2 * pnorm(-abs(coef(f)[[1]] / sqrt(f$var[1]))))
+  }
 }
 
 # stacked estimating equations of score and Cox model; residuals(type = "dfbeta") of a weighted fit is w U / I
@@ -335,6 +353,7 @@ gold("cox_models", D, numbers_of(cox_models))
 gold("balance", D, numbers_of(balance), "stats")
 gold("unadjusted", D, numbers_of(unadjusted))
 gold("matched", D, numbers_of(matched))
+gold("stability", D, numbers_of(stability))
 gold("weighted", D, numbers_of(weighted))
 gold("subgroups", D, numbers_of(subgroups))
 gold("toxicity", D, numbers_of(toxicity), "stats")

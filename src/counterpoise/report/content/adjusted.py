@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, STACKED
+from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, STACKED, STRATIFIED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.curves import contrast_figures
-from counterpoise.report.content.matching import set_words, where_matched
+from counterpoise.report.content.matching import set_word, where_matched
 from counterpoise.report.content.tables import (
     ADJUSTMENTS,
     CONFIDENCE,
@@ -38,12 +38,12 @@ WHOM = {
     "matched patients": "; the effect is that in the patients who could be matched",
 }
 MATCHED_VARIANCES = {
-    "model": "Model-based: the matched taken for independent patients.",
-    "naive": "Naive: the weights taken for numbers of patients.",
-    "stratified": "Stratified: a sensitivity analysis by a Cox model with a baseline hazard for each of the "
-    "{words}; its hazard ratio is conditional on them, and rests on those with events in which both arms were at risk.",
+    MODEL_BASED: "Model-based: the matched taken for independent patients.",
+    NAIVE: "Naive: the weights taken for numbers of patients; not valid.",
+    STRATIFIED: "Stratified: a sensitivity analysis by a Cox model with a baseline hazard for each {set}; its hazard "
+    "ratio is conditional on the {set}, and rests on events at which both arms of a {set} were at risk.",
 }
-"""What a note says of a second hazard ratio of the matched, by the first word of its name."""
+"""What a note says of a second hazard ratio of the matched, by its name."""
 
 
 def adjusted_section(study: Study, numbers: Numbers) -> Iterable[Block]:
@@ -146,15 +146,14 @@ def _matched_variance_table(study: Study, numbers: Numbers) -> Table:
         rows.append(body(contrast.endpoint.short, cells))
     main = contrasts[0].variance
     assert study.analyses.adjustments is not None
-    words = set_words(study.analyses.adjustments.matching)
+    one = set_word(study.analyses.adjustments.matching)
+    names = [name.partition(",")[0].partition(" ")[0].capitalize() for name in (main, *others)]
     titles = (
-        head("", *(text(f"{name[:1].upper()}{name[1:]}", 2) for name in (main.partition(",")[0], *others))),
-        head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * (1 + len(others)))),
+        head("", *(text(name, 2) for name in names)),
+        head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * len(names))),
     )
     notes = [f"{main[:1].upper()}{main[1:]}: the one reported."]
-    for start, note in MATCHED_VARIANCES.items():
-        if any(name.startswith(start) for name in others):
-            notes.append(note.replace("{words}", words))
+    notes += [MATCHED_VARIANCES[name].replace("{set}", one) for name in others]
     return Table(
         "variances_matched", "The matched comparison under other variances and models", titles, tuple(rows),
         (numbers.parts(" ".join(notes)),),

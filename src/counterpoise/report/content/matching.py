@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from counterpoise.balance import Matching
-from counterpoise.estimate.stability import Spread, Stability
+from counterpoise.estimate import Spread, Stability
 from counterpoise.report.content.tables import KEYS, body, head, is_share, text
 from counterpoise.report.document import Block, Cell, Figure, Paragraph, Row, Table
 from counterpoise.report.figures import DistanceFigure, JitterFigure, JitterRow
@@ -40,6 +40,12 @@ def set_words(matching: Matching) -> str:
     return {"subclass": "subclasses", "cardinality": "sample"}.get(matching.method, "strata")
 
 
+def set_word(matching: Matching) -> str:
+    """Return what one set of a matching is called."""
+    words = set_words(matching)
+    return {"pairs": "pair", "sets": "set", "subclasses": "subclass", "strata": "stratum"}.get(words, words)
+
+
 def where_matched(matching: Matching) -> str:
     """Return the words for a comparison of the matched patients: 'in matched pairs'."""
     if matching.is_paired or matching.has_links:
@@ -59,11 +65,15 @@ def matching_sentences(study: Study) -> str:
 
 
 def _nobody(matching: Matching) -> str:
-    made = "made {matching.pairs:count} pairs" if matching.is_paired else "matched nobody"
-    why = "what was asked for cannot be had" if matching.reason else "no pair within the caliper"
+    if matching.reason:
+        return (
+            "Nobody was matched, because what the plan asks of matching cannot be had; the findings say why. There is "
+            "no matched comparison."
+        )
     return (
-        f"Matching {made} and left {{matching.unmatched_treated:count}} treated patients and "
-        f"{{matching.unmatched_control:count}} controls unmatched; with {why}, there is no matched comparison."
+        "Matching made no pair and left {matching.unmatched_treated:count} treated patients and "
+        "{matching.unmatched_control:count} controls unmatched; with no pair within the caliper, there is no matched "
+        "comparison."
     )
 
 
@@ -85,9 +95,7 @@ def _made(matching: Matching) -> str:
     )
     if matching.method == "cardinality":
         return f"chose {who}"
-    words = set_words(matching)
-    one = {"sets": "set", "subclasses": "subclass", "strata": "stratum"}[words]
-    return f"made {counted('matching.sets', matching.n_sets, one, words)} of {who}"
+    return f"made {counted('matching.sets', matching.n_sets, set_word(matching), set_words(matching))} of {who}"
 
 
 def _left_out(matching: Matching) -> str:
@@ -102,19 +110,28 @@ def _left_out(matching: Matching) -> str:
 def _discarded(matching: Matching) -> str:
     if not matching.discarded.any():
         return ""
+    lost = [
+        int(np.count_nonzero(matching.discarded & arm)) for arm in (matching.sets.treatment, ~matching.sets.treatment)
+    ]
+    who = (
+        f"{counted('matching.discarded_treated', lost[0], 'treated patient')} and "
+        f"{counted('matching.discarded_control', lost[1], 'control')}"
+    )
     return (
-        "Before matching, {matching.discarded_treated:count} treated patients and {matching.discarded_control:count} "
-        "controls whose score lies beyond all scores of the other arm were discarded, and the score fitted again. "
+        f"Before matching, {who} whose score lies beyond all scores of the other arm were discarded, and the score "
+        "fitted again. "
     )
 
 
 def _counting(matching: Matching) -> str:
     """Say how large the sets are, how often controls serve, and how unevenly the matched count."""
     found = ""
-    if not matching.is_paired and matching.method != "cardinality":
+    if not matching.is_largest:
+        found += "The solver ran out of time, so that a larger sample may exist. "
+    if not matching.is_paired and matching.n_sets > 1:
         found += (
-            f"The {set_words(matching)} hold {_range(matching, 'treated', 'treated')} and "
-            f"{_range(matching, 'controls', 'controls')} each. "
+            f"The {set_words(matching)} hold {_range(matching, 'treated', 'treated patient')} and "
+            f"{_range(matching, 'controls', 'control')} each. "
         )
     if matching.replacement:
         found += (
@@ -133,10 +150,9 @@ def _counting(matching: Matching) -> str:
 
 def _range(matching: Matching, key: str, noun: str) -> str:
     sizes = matching.sets.set_sizes[:, 0 if key == "treated" else 1]
-    low, high = f"{{matching.{key}_each.minimum:count}}", f"{{matching.{key}_each.maximum:count}}"
     if sizes.min() == sizes.max():
-        return f"{low} {noun.removesuffix('s') if sizes.max() == 1 else noun}"
-    return f"{low} to {high} {noun}"
+        return counted(f"matching.{key}_each.minimum", int(sizes[0]), noun)
+    return f"{{matching.{key}_each.minimum:count}} to {{matching.{key}_each.maximum:count}} {noun}s"
 
 
 # Who was left out ----------------------------------------------------------------------------------------------------
@@ -210,7 +226,9 @@ def matching_figures(study: Study, numbers: Numbers) -> Iterable[Figure]:
 def _jitter_rows(study: Study, numbers: Numbers, matching: Matching) -> Iterable[JitterRow]:
     """Yield the four groups: treated above controls, the matched of both arms side by side."""
     control, treated = study.design.treatment.labels
-    score, matched, in_treated = matching.score.probability, matching.pair >= 0, matching.sets.treatment
+    adjustments = study.analyses.adjustments
+    assert adjustments is not None
+    score, matched, in_treated = adjustments.score.probability, matching.pair >= 0, matching.sets.treatment
     for label, arm, chosen in (
         (treated, "treated", False),
         (treated, "treated", True),
@@ -231,14 +249,16 @@ def _jitter_notes(matching: Matching) -> tuple[tuple[str], ...]:
     notes = ["Each point is a patient; heights within a row mean nothing."]
     if matching.is_weighted:
         notes[0] = "Each point is a patient, its area in proportion to the matching weight; heights mean nothing."
-    if matching.method == "subclass":
+    if matching.method == "subclass" and not matching.discarded.any():
         notes.append("Dashed lines part the subclasses.")
+    if matching.discarded.any():
+        notes.append("The scores are those fitted to all patients, before some were discarded.")
     return tuple((note,) for note in notes)
 
 
 def _cuts(matching: Matching) -> tuple[float, ...]:
     """Return where neighbouring subclasses meet: midway between the scores on either side."""
-    if matching.method != "subclass":
+    if matching.method != "subclass" or matching.discarded.any():
         return ()
     score, place = matching.score.probability, matching.pair
     ends = [(float(score[place == k].min()), float(score[place == k].max())) for k in range(matching.n_sets)]
@@ -294,7 +314,7 @@ def _stability_sentence(stability: Stability, words: str) -> str:
         return f"{start}: all gave the same {words}, as {reason}."
     sets = stability.of_sets()
     number = (
-        f"always {{stability.sets.median:count}} {words}"
+        f"{{stability.sets.median:count}} {words} each time"
         if sets.minimum == sets.maximum
         else f"{{stability.sets.minimum:count}} to {{stability.sets.maximum:count}} {words}"
     )
@@ -303,7 +323,8 @@ def _stability_sentence(stability: Stability, words: str) -> str:
         endpoint.short for index, endpoint in enumerate(stability.endpoints) if _straddles(stability.of_p_value(index))
     ]
     if split:
-        text += f"; the P value of {', '.join(split)} falls on either side of the conventional threshold by that alone"
+        values = "the P value of {} falls" if len(split) == 1 else "the P values of {} fall"
+        text += f"; {values.format(', '.join(split))} on either side of the conventional threshold by that alone"
     return f"{text}."
 
 
@@ -332,7 +353,8 @@ def _stability_table(study: Study, stability: Stability, numbers: Numbers) -> Ta
     )
     note = (
         "Over the {stability.runs:count} runs. The smallest P value need not belong to the smallest hazard ratio. A "
-        "range is no confidence interval: it shows only what the breaking of ties decides."
+        "range is no confidence interval: it shows only what "
+        f"the breaking of ties{' and the order' if len(set(stability.order)) > 1 else ''} decided."
     )
     return Table(
         "stability", "The matched comparison under other ways of breaking ties", titles, tuple(rows),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from counterpoise.balance import Matching, MatchOptions
-from counterpoise.estimate import Contrast
+from counterpoise.estimate import STRATIFIED, Contrast
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.matching import set_words
 from counterpoise.study import Study
@@ -39,17 +39,17 @@ def matching_methods(study: Study) -> str:
     assert adjustments is not None
     assert balance is not None
     matching, options = adjustments.matching, balance.matching
-    parts = (_method(matching, options), _limits(study, matching, options), _ties(matching))
+    parts = (_method(study, matching, options), _limits(study, matching, options), _ties(matching))
     return "".join(part for part in parts if part) + ". " + _stability(study) + _comparison(study, matching)
 
 
-def _method(matching: Matching, options: MatchOptions) -> str:
+def _method(study: Study, matching: Matching, options: MatchOptions) -> str:
     on = f"on {DISTANCES[matching.distance_name]}"
     if matching.method == "nearest":
         return _nearest(matching, options, on)
     if matching.method == "optimal":
-        ratio = "one to one" if options.ratio == 1 else "one treated patient to {settings.match_ratio:count} controls"
-        return f"Matching was optimal, {ratio}, {on}: it minimises the total distance (Rosenbaum){_sizes(options)}"
+        ratio = f"{_ratio(options)}, {on}"
+        return f"Matching was optimal, {ratio}: it minimises the total distance (Rosenbaum){_sizes(options)}"
     if matching.method == "full":
         return (
             f"Matching was full, {on}: all are placed in sets of one treated patient and one or more controls or of "
@@ -67,7 +67,8 @@ def _method(matching: Matching, options: MatchOptions) -> str:
             "a stratum (Iacus, King and Porro)"
         )
     if matching.method == "exact":
-        return "Matching was exact: patients who agree in all of the covariates form a stratum"
+        agreed = _named(study, options.exact) if options.exact else "all of the covariates"
+        return f"Matching was exact: patients who agree in {agreed} form a stratum"
     ratio = "one control" if options.ratio == 1 else "{settings.match_ratio:count} controls"
     return (
         f"Cardinality matching took the largest sample with {ratio} to each treated patient in which no absolute "
@@ -76,20 +77,33 @@ def _method(matching: Matching, options: MatchOptions) -> str:
 
 
 def _nearest(matching: Matching, options: MatchOptions, on: str) -> str:
-    ratio = "one to one" if options.ratio == 1 else "one to {settings.match_ratio:count}"
+    ratio = _ratio(options)
     if options.max_ratio is not None:
-        ratio += " on average, with up to {settings.match_max_ratio:count} controls each (Ming and Rosenbaum)"
+        ratio += " on average, with up to {settings.match_max_ratio:count} each (Ming and Rosenbaum)"
     again = "with" if matching.replacement else "without"
     return f"Matching was {ratio}, nearest neighbour {again} replacement {on}, {MATCH_ORDER[matching.order]}"
 
 
+def _ratio(options: MatchOptions) -> str:
+    if options.ratio == 1 and options.max_ratio is None:
+        return "one to one"
+    controls = "control" if options.ratio == 1 else "controls"
+    return f"of one treated patient to {{settings.match_ratio:count}} {controls}"
+
+
 def _sizes(options: MatchOptions) -> str:
     bounds: list[str] = []
-    if options.min_controls is not None:
-        bounds.append("{settings.match_min_controls:number2} controls or more")
-    if options.max_controls is not None:
-        bounds.append("{settings.match_max_controls:number2} at most")
-    return f", with {' and '.join(bounds)} to each treated patient" if bounds else ""
+    for name, words in (("min_controls", "at least"), ("max_controls", "at most")):
+        value = getattr(options, name)
+        if value is not None:
+            bounds.append(f"{words} {{settings.match_{name}:{_style(value)}}}")
+    return f", with {' and '.join(bounds)} controls to each treated patient" if bounds else ""
+
+
+def _style(value: float) -> str:
+    """Return the style that prints a number of the plan without needless zeros."""
+    digits = next((digits for digits in range(4) if round(value, digits) == value), 2)
+    return f"number{digits}"
 
 
 def _limits(study: Study, matching: Matching, options: MatchOptions) -> str:
@@ -100,12 +114,10 @@ def _limits(study: Study, matching: Matching, options: MatchOptions) -> str:
             f"({SD_NAMES[matching.caliper_sd_name]}: {{matching.caliper_sd:number3}}; caliper "
             "{matching.caliper:number3})"
         )
-    for name in options.covariate_calipers:
-        text += f", within {{settings.covariate_caliper.{name}:number2}} of each other in {_label(study, name)}"
+    for name, width in options.covariate_calipers.items():
+        text += f", within {{settings.covariate_caliper.{name}:{_style(width)}}} of each other in {_label(study, name)}"
     if options.exact and matching.method != "exact":
         text += f", within strata of equal {_named(study, options.exact)}"
-    elif options.exact:
-        text = f" {_named(study, options.exact)}"
     if options.anti_exact:
         text += f", between patients who differ in {_named(study, options.anti_exact)}"
     if options.discard != "none":
@@ -138,19 +150,19 @@ def _ties(matching: Matching) -> str:
 def _stability(study: Study) -> str:
     if study.analyses.stability is None:
         return ""
-    return "The matching was made {stability.runs:count} times under other seeds of that hash. "
+    return "It was made {stability.runs:count} times, each time with another seed of that hash. "
 
 
 def _comparison(study: Study, matching: Matching) -> str:
     """Say how the matched were compared, and whose effect that is."""
     contrast = next((c for c in study.analyses.contrasts if c.adjustment == "matched"), None)
     if contrast is None:
-        return ""
+        return "Nobody could be matched so. "
     weights = " that counts each by the matching weight" if matching.is_weighted else ""
     variance = _variance(contrast, matching)
     text = f"Matched patients were compared by a Cox model{weights} with {variance}; the effect is that in "
     text += f"{WHOSE.get(contrast.estimand, contrast.estimand)}. "
-    if any(name.startswith("stratified") for name in contrast.others):
+    if STRATIFIED in contrast.others:
         text += f"A Cox model stratified by the {set_words(matching)} serves as sensitivity analysis. "
     return text
 

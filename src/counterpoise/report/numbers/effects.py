@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from counterpoise.balance import Balance, PropensityScore, Weighting
-from counterpoise.estimate import ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
+from counterpoise.estimate import STRATIFIED, ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
 from counterpoise.kernels.imbalance import Imbalance
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
@@ -126,16 +126,12 @@ def _contrast(contrast: Contrast, study: Study) -> Iterable[Number]:
     for key, arm in zip(ARMS, contrast.arms, strict=True):
         yield from arm_numbers(arm, f"{place}.{key}", study.plan.curves.interval, contrast.estimand)
     n, events = _size(contrast)
-    for name, ratio in (("", contrast.ratio), *((f".{slug(k)}", v) for k, v in contrast.others.items())):
-        variance = contrast.variance if not name else next(k for k in contrast.others if f".{slug(k)}" == name)
-        yield hazard_number(
-            ratio,
-            f"{place}.hazard_ratio{name}",
-            f"Cox, {variance} variance",
-            f"{contrast.estimand}; marginal",
-            n,
-            events,
-        )
+    for name, ratio in ((contrast.variance, contrast.ratio), *contrast.others.items()):
+        key = f"{place}.hazard_ratio{'' if name == contrast.variance else f'.{slug(name)}'}"
+        method, kind = f"Cox, {name} variance", "marginal"
+        if name == STRATIFIED:
+            method, kind = f"Cox, {name}, model-based variance", "conditional on the set"
+        yield hazard_number(ratio, key, method, f"{contrast.estimand}; {kind}", n, events)
     difference = contrast.difference
     yield Number(
         f"{place}.difference", difference.value, "share", difference.lower, difference.upper, difference.std_error,
@@ -151,7 +147,7 @@ def _size(contrast: Contrast) -> tuple[int, int]:
 
 
 def slug(name: str) -> str:
-    """Return the first word of a variance's name, for an id: naive, model-based, robust."""
+    """Return the first word of a variance's name, for an id: naive, model_based, robust, stratified."""
     return name.split()[0].strip(",").replace("-", "_")
 
 

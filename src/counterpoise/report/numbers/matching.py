@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from counterpoise.balance import Matching, Unmatched
-from counterpoise.estimate.stability import Spread, Stability
+from counterpoise.estimate import Spread, Stability
 from counterpoise.kernels.imbalance import effective_sample_size
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
