@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, as_weights
-from counterpoise.kernels.blocks import MANY
+from counterpoise.kernels.blocks import MANY, by_blocks
 from counterpoise.kernels.cox_blocks import evaluate, risk_sums, score_residuals
 from counterpoise.kernels.cox_design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Ascent, aliased_columns, ascend
@@ -159,6 +159,7 @@ def naive_fit(
 
 
 def _robust_fit(fit: CoxFit, design: CoxDesign, ascent: Ascent, start: Floats, clusters: Counts | None) -> CoxFit:
+    robust_score = _robust_score(design, start * design.scale, clusters)  # first, for it needs as much memory again
     influence = _influence(design, ascent.coefficients, fit.naive_covariance, fit.n)
     covariance = sandwich(influence, clusters)
     return replace(
@@ -166,7 +167,7 @@ def _robust_fit(fit: CoxFit, design: CoxDesign, ascent: Ascent, start: Floats, c
         std_error=np.sqrt(np.diag(covariance)),
         covariance=covariance,
         wald=quadratic_form(covariance, fit.coefficients - start),
-        robust_score=_robust_score(design, start * design.scale, clusters),
+        robust_score=robust_score,
         robust=True,
         influence=influence,
     )
@@ -267,8 +268,12 @@ def _naive_covariance(ascent: Ascent, scale: Floats) -> Floats:
 def _influence(design: CoxDesign, beta: Floats, naive: Floats, n: int) -> Floats:
     """Return (n, p) weighted dfbeta in the order of the rows given; rows never at risk at an event have none."""
     influence = np.zeros((n, len(naive)))
-    residuals = score_residuals(design, risk_sums(design, beta))
-    influence[design.rows] = (residuals * design.scale) @ naive
+    residuals, by = score_residuals(design, risk_sums(design, beta)), design.scale[:, None] * naive
+
+    def place(rows: slice) -> None:
+        influence[design.rows[rows]] = residuals[rows] @ by
+
+    by_blocks(place, *residuals.shape)
     return influence
 
 

@@ -224,16 +224,38 @@ def score_residuals(design: CoxDesign, sums: RiskSums) -> Floats:
 
     Source: Lin and Wei (1989), JASA 84:1074, section 2; ties as in Therneau and Grambsch (2000), section 7.2.
     """
+    result = _missed_means(design, sums)
+    np.negative(result, out=result)
+    risk, late = sums.risk, design.late
+    drawn = sums.s[1:] * sums.a2
+    drawn[:, design.tied.group] -= sums.tied_s[1:] * sums.b2
+    running = _up_to_here(design, drawn).T
+    del drawn
+    residual, _ = martingale(design, sums)
+
+    def fill(rows: slice) -> None:
+        part = np.take(running, design.exit[rows], axis=0)
+        part *= risk[rows, None]
+        part += design.z.T[rows, 1:] * residual[rows, None]
+        result[rows] += part
+
+    by_blocks(fill, *result.shape)
+    if late is not None:
+        result[late.rows] -= running[late.before] * risk[late.rows, None]
+    return result
+
+
+def _missed_means(design: CoxDesign, sums: RiskSums) -> Floats:
+    """Return (n, p) what a death loses of its score residual to the mean covariate of those at risk with it."""
     tied, deaths = design.tied, design.deaths
     s1, tied_s1 = sums.s[1:], sums.tied_s[1:]
-    drawn, mean = s1 * sums.a2, s1 * sums.hazard
-    drawn[:, tied.group] -= tied_s1 * sums.b2
+    mean = s1 * sums.hazard
     mean[:, tied.group] -= tied_s1 * sums.tied_hazard
     mean /= design.death_weight
-    residual, _ = martingale(design, sums)
-    result = design.z[1:] * residual
-    result += while_at_risk(design, drawn) * sums.risk
-    result[:, deaths] -= mean[:, design.death_group] * design.weights[deaths]
+    own = mean.T[design.death_group]
+    own *= design.weights[deaths, None]
+    result = np.zeros((design.rows.size, len(s1)))
+    result[deaths] = own
     shared = s1[:, tied.group] * sums.b2 - tied_s1 * sums.c2
-    result[:, tied.rows] -= shared[:, tied.of] * sums.risk[tied.rows]
-    return result.T
+    result[tied.rows] += shared.T[tied.of] * sums.risk[tied.rows, None]
+    return result
