@@ -9,11 +9,14 @@ import numpy as np
 
 from counterpoise.kernels.arrays import Floats
 from counterpoise.report.figures import (
+    DistanceFigure,
     FlowBox,
     FlowFigure,
     FlowStep,
     ForestFigure,
     ForestRow,
+    JitterFigure,
+    JitterRow,
     LoveFigure,
     LoveSeries,
     OverlapArm,
@@ -210,6 +213,27 @@ def overlap_figure() -> OverlapFigure:
         OverlapArm("Boost", treated, 1 / treated, ("n = 79", "effective n = 62.1")),
         OverlapArm("No boost", control, 1 / (1 - control), ("n = 67", "effective n = 51.8")),
     )
+
+
+def jitter_figure() -> JitterFigure:
+    random = np.random.default_rng(6)
+    treated, control = random.beta(4.5, 3, 79), random.beta(3, 3.6, 67)
+    details = ("matched", "n = 52", "effective n = 31.2")
+    return JitterFigure(
+        (
+            JitterRow("Boost", treated[52:], True, False, None, ("unmatched", "n = 27")),
+            JitterRow("Boost", treated[:52], True, True, None, ("matched", "n = 52")),
+            JitterRow("No boost", control[:52], False, True, random.gamma(1, 1, 52) + 0.05, details),
+            JitterRow("No boost", control[52:], False, False, None, ("unmatched", "n = 15")),
+        )
+    )
+
+
+def distance_figure() -> DistanceFigure:
+    distance = np.abs(np.random.default_rng(8).normal(0, 0.1, 52)).clip(max=0.27)
+    notes = ("52 pairs", "Median 0.06", "Largest 0.26")
+    return DistanceFigure(distance, "Difference in the logit of the score", limit=0.27, limit_label="Caliper 0.27",
+                          annotation=notes)  # fmt: skip
 
 
 def toxicity_figure() -> ToxicityFigure:

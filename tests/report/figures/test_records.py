@@ -7,8 +7,11 @@ import pytest
 
 from counterpoise.errors import InputError
 from counterpoise.report.figures import (
+    DistanceFigure,
     ForestFigure,
     ForestRow,
+    JitterFigure,
+    JitterRow,
     LoveFigure,
     LoveSeries,
     OverlapArm,
@@ -77,3 +80,12 @@ def test_weights_and_percentages_must_agree_in_length() -> None:
         ToxicityFigure((ToxicityPanel("", ()),), ())
     with pytest.raises(InputError, match="`panels` must hold at least 1"):
         ToxicityFigure((), ("Grade 1",))
+
+
+def test_points_have_a_weight_each_and_rows_are_limited() -> None:
+    with pytest.raises(InputError, match="`weights` of 'A' must hold 3"):
+        JitterRow("A", np.zeros(3), True, True, np.ones(2))
+    with pytest.raises(InputError, match="`rows` must hold 1 to 8 rows; it holds 0"):
+        JitterFigure(())
+    with pytest.raises(InputError, match="`distance` must hold at least 1 distance"):
+        DistanceFigure(np.zeros(0), "")

@@ -31,6 +31,8 @@ RECORDS: dict[str, FigureRecord] = {
     "forest": samples.forest_figure(),
     "love": samples.love_figure(),
     "overlap": samples.overlap_figure(),
+    "jitter": samples.jitter_figure(),
+    "distance": samples.distance_figure(),
     "toxicity": samples.toxicity_figure(),
 }
 SMALL: dict[str, FigureRecord] = {

@@ -39,7 +39,7 @@ WHOM = {
 }
 MATCHED_VARIANCES = {
     MODEL_BASED: "Model-based: the matched taken for independent patients.",
-    NAIVE: "Naive: the weights taken for numbers of patients; not valid.",
+    NAIVE: "Naive: the weights taken for numbers of patients.",
     STRATIFIED: "Stratified: a sensitivity analysis by a Cox model with a baseline hazard for each {set}; its hazard "
     "ratio is conditional on the {set}, and rests on events at which both arms of a {set} were at risk.",
 }
@@ -148,6 +148,7 @@ def _matched_variance_table(study: Study, numbers: Numbers) -> Table:
     assert study.analyses.adjustments is not None
     one = set_word(study.analyses.adjustments.matching)
     names = [name.partition(",")[0].partition(" ")[0].capitalize() for name in (main, *others)]
+    names = [f"{name}: not valid" if name == "Naive" else name for name in names]
     titles = (
         head("", *(text(name, 2) for name in names)),
         head("Endpoint", *((numbers.cell(f"HR ({CONFIDENCE})"), "P") * len(names))),

@@ -241,6 +241,7 @@ def _jitter_rows(study: Study, numbers: Numbers, matching: Matching) -> Iterable
         weights = None
         if chosen and matching.is_weighted:
             weights = matching.weights[members]
+        if weights is not None and np.ptp(weights) > 1e-9:
             details.append(numbers.text(f"effective n = {{matching.effective_{arm}:number1}}"))
         yield JitterRow(label, score[members], arm == "treated", chosen, weights, tuple(details))
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from counterpoise.kernels.arrays import Floats
-from counterpoise.report.figures.placement import Block, Line, place
+from counterpoise.report.figures.placement import Block, Line, Rectangle, place
 from counterpoise.report.figures.records import DistanceFigure
 from counterpoise.report.figures.style import COLOURS, GREY, PITCH, SINGLE, Sheet, balance, round_ticks, wrap
 
@@ -25,14 +25,15 @@ def draw_distance(record: DistanceFigure) -> Figure:
     distance, share = _steps(record.distance)
     end = 1.06 * max(float(distance[-1]), record.limit or 0.0) or 1.0
     blocks = _blocks(record)
-    found = place(blocks, _obstacles(record, distance / end * _WIDTH, share * _HEIGHT, end), _WIDTH, _HEIGHT)
+    limit = _WIDTH if record.limit is None else record.limit / end * _WIDTH
+    found = _places(blocks, _obstacles(record, distance / end * _WIDTH, share * _HEIGHT, end), limit)
     above = () if found else tuple(line.text for block in blocks for line in block.lines)
     sheet = Sheet.of(left + _WIDTH + _RIGHT, top + PITCH * len(above) + _HEIGHT + _FOOT + PITCH * (len(x_label) - 1))
     sheet.lines(left, 3.6, above)
     top += PITCH * len(above)
     _curve(sheet.axes(left, top, _WIDTH, _HEIGHT), record, (distance, share), end)
     if record.limit is not None:
-        sheet.centred(left + record.limit / end * _WIDTH, top - 1.2 - PITCH * (len(title) - 1), title, color=GREY)
+        sheet.centred(left + limit, top - 1.2 - PITCH * (len(title) - 1), title, color=GREY)
     for index, line in enumerate(y_label):
         sheet.text(4.0 + PITCH * index, top + _HEIGHT / 2, line, rotation=90, ha="center", va="center")
     sheet.lines(left + _WIDTH / 2, top + _HEIGHT + 7.4, x_label, ha="center")
@@ -66,6 +67,16 @@ def _obstacles(record: DistanceFigure, x: Floats, y: Floats, end: float) -> Floa
         at = record.limit / end * _WIDTH
         found.append(np.array([[at, 0.0, at, _HEIGHT]]))
     return np.concatenate(found)
+
+
+def _places(blocks: tuple[Block, ...], obstacles: Floats, limit: float) -> tuple[Rectangle, ...] | None:
+    """Return a free place for each block: from the lower right, which the steps leave free, left of the limit."""
+    for end in (limit, _WIDTH):
+        mirrored = np.column_stack((end - obstacles[:, 2], obstacles[:, 1], end - obstacles[:, 0], obstacles[:, 3]))
+        found = place(blocks, mirrored, end, _HEIGHT)
+        if found is not None:
+            return tuple((end - right, low, end - left, high) for left, low, right, high in found)
+    return None
 
 
 def _curve(axes: Axes, record: DistanceFigure, steps: tuple[Floats, Floats], end: float) -> None:
