@@ -217,7 +217,8 @@ def test_exchanging_the_arms_changes_nothing_but_names(data: Cohort, caliper: fl
     except InputError:
         return
     other = optimal_pairs(score, ~treated, limits=limits, tie_covariates=x, tie_rank=rank)
-    assert (other.n_treated, other.total_distance) == (sets.n_treated, sets.total_distance)
+    assert other.n_treated == sets.n_treated
+    assert other.total_distance == pytest.approx(sets.total_distance, rel=1e-12)
 
 
 @given(cohorts(most=20))

@@ -67,9 +67,10 @@ def full_match(
     `min_controls` and `max_controls` bound the controls for each treated row of a set: 2 is two controls to one
     treated row, 1 / 3 one control to three treated rows. Bounds below one are inverses of whole numbers.
 
-    Among solutions of the same total, without bounds, that with the most sets is taken, and of those the one nearest
-    in `tie_covariates` (n, k); what still ties is decided by the order of score, covariates and `tie_rank` (n,).
-    The sets do not depend on the order of the rows so long as the ranks go with them.
+    Among solutions of the same total that with the most sets is taken, and of those the one nearest in
+    `tie_covariates` (n, k). What still ties, and all that ties under bounds, is decided by the solver, to which rows
+    come in the order of score, covariates and `tie_rank` (n,): the sets do not depend on the order of the rows so
+    long as the ranks go with them.
 
     >>> sets = full_match([0.9, 0.2, 0.8, 0.3, 0.1], [1, 1, 0, 0, 0])
     >>> sets.set.tolist(), sets.weights.tolist(), round(sets.total_distance, 12)
