@@ -94,8 +94,7 @@ def test_incidences_and_survival_sum_to_one() -> None:
     time, cause = g.integers(1, 30, 60).astype(float), g.integers(0, 4, 60)
     parts = [pseudo_observations(time, cause > 0, [5, 12, 20]).values]
     parts += [
-        pseudo_observations(time, cause, [5, 12, 20], quantity="cumulative incidence", of=k).values
-        for k in (1, 2, 3)
+        pseudo_observations(time, cause, [5, 12, 20], quantity="cumulative incidence", of=k).values for k in (1, 2, 3)
     ]
     np.testing.assert_allclose(np.sum(parts, axis=0), 1.0, atol=1e-12)
 
