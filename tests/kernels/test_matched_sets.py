@@ -4,15 +4,11 @@ from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.matched_sets import Estimand, set_weights, sets_from_links, sets_from_strata
-from tests.golden import dataset, golden
+from tests.golden import dataset, golden, rotterdam
 from tests.golden.agreement import agrees
-from tests.kernels.matching_cohorts import assert_sound
+from tests.kernels.matching_cohorts import assert_sound, cohort
 
 moderate = settings(max_examples=60, deadline=None)
-
-
-def subclasses(key: str) -> np.ndarray:
-    return np.array([-1 if number is None else number for number in golden("matching", key)["subclass"]])
 
 
 @pytest.mark.parametrize(
@@ -24,11 +20,27 @@ def subclasses(key: str) -> np.ndarray:
         ("subclass6_lal_ATE", "ATE"),
         ("cem_lal_auto", "ATT"),
         ("exact_lal", "ATT"),
+        ("subclass6_rott_ATE", "ATE"),
+        ("cem_rott", "ATT"),
     ],
 )
 def test_agrees_with_matchit_where_sets_are_its_own(key: str, estimand: Estimand) -> None:
-    ours = set_weights(subclasses(key), dataset("lalonde")["treat"], estimand=estimand)
-    agrees(f"Matched sets: weights, {estimand}", "matching", key, ours, golden("matching", key)["weights"])
+    treated = rotterdam()["hormon"] if "rott" in key else dataset("lalonde")["treat"]
+    reference = golden("matching", key)
+    sets = [-1 if number is None else number for number in reference["subclass"]]
+    ours = set_weights(sets, treated, estimand=estimand)
+    agrees("Matched sets: weights", "matching", key, ours, reference["weights"])
+
+
+@pytest.mark.parametrize(
+    ("key", "estimand"),
+    [("subclass4_veteran_ATC", "ATC"), ("subclass3_Melanoma_ATE", "ATE"), ("subclass4_pbc_ATT", "ATT")],
+)
+def test_agrees_with_the_definition_written_in_r(key: str, estimand: Estimand) -> None:
+    treated, _ = cohort(key.split("_")[1])
+    reference = golden("matching_kernels", key)
+    ours = set_weights(reference["class"], treated, estimand=estimand)
+    agrees("Matched sets: weights", "matching_kernels", key, ours, reference["weights"])
 
 
 def test_by_hand() -> None:

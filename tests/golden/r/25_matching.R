@@ -53,6 +53,9 @@ cover_total <- function(D) lp.transport(D, "min", rep(">=", nrow(D)), rep(1, nro
 caliper_total <- function(D, caliper) { big <- 1000; E <- cbind(ifelse(D <= caliper, D, 10 * big), matrix(big, nrow(D), nrow(D))); a <- lp.transport(E, "min", rep("=", nrow(E)), rep(1, nrow(E)), rep("<=", ncol(E)), rep(1, ncol(E)))$solution; r <- a[, seq_len(ncol(D))] > .5; list(pairs = sum(r), total = sum(D[r])) }
 gold("pairs_pbc", "pbc", list(score = arr(score_of(sets$pbc)), total = pairs_total(far(sets$pbc)), total_2 = pairs_total(far(sets$pbc), 2), total_3 = pairs_total(far(sets$pbc), 3)), P)
 gold("pairs_Melanoma", "Melanoma", list(score = arr(score_of(sets$Melanoma)), total = pairs_total(far(sets$Melanoma))), P)
+fewer <- function(d, k) list(total_2 = pairs_total(far(d)[seq_len(k), ], 2))
+gold("pairs_2_veteran", "veteran, first 30 treated rows, score of all", fewer(sets$veteran, 30), P)
+gold("pairs_2_Melanoma", "Melanoma, first 50 treated rows, score of all", fewer(sets$Melanoma, 50), P)
 mahal <- function(d) { G <- solve(pooled(d), tol = 0); sapply(which(d$t == 0), function(j) sapply(which(d$t == 1), function(r) { z <- d$x[r, ] - d$x[j, ]; sqrt(drop(z %*% G %*% z)) })) }
 gold("pairs_mahalanobis_pbc", "pbc", list(total = pairs_total(mahal(sets$pbc)), total_2 = pairs_total(mahal(sets$pbc), 2)), P)
 gold("pairs_mahalanobis_Melanoma", "Melanoma", list(total = pairs_total(mahal(sets$Melanoma))), P)
