@@ -25,7 +25,7 @@ NAMES = {
     "euclidean": "euclidean",
     "robust mahalanobis": "robust",
 }
-moderate = settings(max_examples=60, deadline=None)
+moderate = settings(max_examples=40, deadline=None)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -34,8 +34,7 @@ def test_agrees_with_r(name: str, measure: Measure) -> None:
     treated, x = cohort(name)
     key = f"{NAMES[measure]}_{name}"
     ours = distance_matrix(x, treated, measure=measure)[:6, :6]
-    # Distances are rounded to 1e-12 of the unit, or as much less as they are larger than a thousand.
-    agrees(f"Distance: {measure}", "matching_kernels", key, ours, golden("matching_kernels", key), tolerance=2e-10)
+    agrees(f"Distance: {measure}", "matching_kernels", key, ours, golden("matching_kernels", key))
 
 
 def test_matchit_finds_the_nearest_control_by_this_mahalanobis_distance() -> None:
