@@ -309,3 +309,18 @@ def test_a_dataframe_whose_columns_are_numbered_is_read_by_columns() -> None:
     plain = np.column_stack([AGE, STAGE])
     assert_same(cp.cox(TIME, EVENT, pd.DataFrame(plain)).coefficients, cp.cox(TIME, EVENT, plain).coefficients)
     assert cp.propensity(TREATED, pd.DataFrame(plain)).terms == ("0", "1")
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table, dict])
+def test_matching_takes_covariates_by_name_from_any_dataframe(frame: Any) -> None:
+    score = cp.propensity([0, 1, 0, 1, 1, 0, 0, 1], [1, 1, 2, 2, 3, 3, 4, 4])
+    columns = {"stage": ["I", "I", "I", "II", "II", "II", "II", "I"], "age": [50, 51, 52, 60, 61, 62, 63, 53]}
+    found = cp.match(score, columns=frame(columns), exact=["stage"], covariate_calipers={"age": 2}, caliper=None)
+    stage, age = np.array(columns["stage"]), np.array(columns["age"])
+    assert found.n_pairs == 3
+    assert (stage[found.treated] == stage[found.control]).all()
+    assert (np.abs(age[found.treated] - age[found.control]) <= 2).all()
+    with pytest.raises(InputError, match="There is no column `sage`; did you mean `stage`"):
+        cp.match(score, columns=frame(columns), exact=["sage"])
+    with pytest.raises(InputError, match="`columns` must be a dataframe, or a mapping"):
+        cp.match(score, columns=[1, 2], exact=["stage"])

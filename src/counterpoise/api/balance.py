@@ -1,13 +1,15 @@
 """The balance of treatment groups, for arrays and for the columns of any dataframe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Unpack
 
 import narwhals as nw
+import numpy as np
 
 from counterpoise import balance as stage
 from counterpoise.api.columns import Column, labels, numbers, table
 from counterpoise.balance import Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
+from counterpoise.errors import InputError
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
@@ -45,27 +47,40 @@ def weigh(
 def match(
     score: PropensityScore,
     *,
+    columns: Column | None = None,
     identifiers: Column | None = None,
     seed: int = 0,
     **options: Unpack[MatchKeywords],
 ) -> Matching:
-    """Match treated patients to controls 1:1 on the logit of the score, nearest first, nobody used twice.
+    """Match treated patients and controls: by default 1:1 on the logit of the score, nearest first, nobody used twice.
 
-    `caliper` is in standard deviations of the logit, `caliper_sd` says which. More is said in
-    `counterpoise.balance.match`.
+    The `options` are those of the plan, by the same names:
 
-    With `identifiers`, ties are broken by a hash of them under the seed, so that the order of the rows plays no part.
+    - `method`: nearest, optimal, full, subclass, coarsened, exact or cardinality;
+    - `distance`: logit, probability, mahalanobis, robust mahalanobis, scaled euclidean or euclidean;
+    - `ratio`, `max_ratio`, `min_controls`, `max_controls`, `replacement`: how many controls, and whether again;
+    - `caliper` in standard deviations of the logit (0.2 for nearest; None sets no limit), `caliper_sd` says which;
+    - `covariate_calipers`, `exact`, `anti_exact`: limits on single covariates, by name;
+    - `discard`: who is left out beforehand; `estimand`: ATT, ATE or ATC (full, strata);
+    - `subclasses`, `cutpoints`, `tolerance`: of subclass, coarsened and cardinality; `order`: of nearest.
+
+    `columns` is a dataframe (or a mapping) of covariates, for the options that name some and for the methods
+    coarsened, exact and cardinality, which look at all of them; by default the terms of the score. With
+    `identifiers`, ties are broken by a hash of them under the seed, so that the order of the rows plays no part.
+    More is said in `counterpoise.balance.match`.
 
     >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     >>> match(score, caliper=None).n_pairs
     3
+    >>> match(score, method="exact", columns={"stage": ["I", "I", "II", "II", "II", "II"]}).weights.tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     rank = (
         None
         if identifiers is None
         else stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
     )
-    return stage.match(score, tie_rank=rank, seed=seed, **options)
+    return stage.match(score, columns=_by_name(columns), tie_rank=rank, seed=seed, **options)
 
 
 def check_balance(
@@ -101,3 +116,17 @@ def _names(x: Column, given: Sequence[str] | None) -> Sequence[str] | None:
     if given is None and isinstance(frame, nw.DataFrame | nw.LazyFrame):
         return tuple(str(name) for name in frame.collect_schema().names())
     return given
+
+
+def _by_name(columns: Column | None) -> dict[str, np.ndarray] | None:
+    """Return the columns of a dataframe or a mapping as arrays of labels or numbers."""
+    if columns is None:
+        return None
+    frame = nw.from_native(columns, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, nw.DataFrame):
+        return {name: labels(name, frame[name].to_native()) for name in frame.columns}
+    if isinstance(frame, Mapping):
+        return {str(name): labels(str(name), values) for name, values in frame.items()}
+    raise InputError("`columns` must be a dataframe, or a mapping from names to columns.")
