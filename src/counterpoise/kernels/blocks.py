@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 BLOCK = 50_000  # numbers, which stay in the processor's cache
-MANY = 4_000_000  # numbers, beyond which a second thread is worth its start
+MANY = 1_000_000  # numbers, beyond which a second thread is worth its start
 
 Result = TypeVar("Result")
 
