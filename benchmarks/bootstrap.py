@@ -13,7 +13,7 @@ import numpy as np
 from counterpoise.balance import balancing_weights
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.logistic import expit, logistic
-from counterpoise.kernels.nearest import nearest_pairs
+from counterpoise.kernels.matching.nearest import nearest_pairs
 from counterpoise.kernels.resample import batched_logistic, batched_treatment_cox, fractional_weights
 
 

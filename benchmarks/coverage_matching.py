@@ -15,7 +15,7 @@ import numpy as np
 from counterpoise.balance import MatchKeywords, PropensityScore, match, propensity
 from counterpoise.estimate.matched import fit_sample, matched_sample, robust_std_error
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import cox
+from counterpoise.kernels.cox.fit import cox
 from counterpoise.kernels.verdict import Verdict
 
 PAGE = Path(__file__).parents[1] / "docs" / "methods" / "coverage.md"

@@ -17,15 +17,15 @@ from time import perf_counter
 
 import numpy as np
 
-from counterpoise.kernels.allowed_pairs import Limits
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cardinality import cardinality_match
-from counterpoise.kernels.coarsened import coarsened_exact
-from counterpoise.kernels.distance import covariate_distances
-from counterpoise.kernels.full_matching import full_match
-from counterpoise.kernels.nearest import nearest_pairs
-from counterpoise.kernels.optimal import optimal_pairs
-from counterpoise.kernels.subclass import subclassify
+from counterpoise.kernels.matching.allowed_pairs import Limits
+from counterpoise.kernels.matching.cardinality import cardinality_match
+from counterpoise.kernels.matching.coarsened import coarsened_exact
+from counterpoise.kernels.matching.distance import covariate_distances
+from counterpoise.kernels.matching.full import full_match
+from counterpoise.kernels.matching.nearest import nearest_pairs
+from counterpoise.kernels.matching.optimal import optimal_pairs
+from counterpoise.kernels.matching.subclass import subclassify
 
 ELSEWHERE = {"optimal pairs": ".21", "full": "2.4-3.4"}
 """Seconds that R took elsewhere, on another cohort of 406 and 1,594."""

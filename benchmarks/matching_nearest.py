@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from counterpoise.kernels.allowed_pairs import Limits
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.distance import covariate_distances
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.nearest import nearest_pairs
-from counterpoise.kernels.nearest_sets import nearest_sets
+from counterpoise.kernels.matching.allowed_pairs import Limits
+from counterpoise.kernels.matching.distance import covariate_distances
+from counterpoise.kernels.matching.nearest import nearest_pairs
+from counterpoise.kernels.matching.nearest_sets import nearest_sets
 
 
 def cohort(n: int) -> tuple[Floats, Bools, Floats]:

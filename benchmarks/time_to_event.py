@@ -20,10 +20,10 @@ from typing import IO
 import numpy as np
 
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.cox import cox
-from counterpoise.kernels.log_rank import log_rank
-from counterpoise.kernels.product_limit import kaplan_meier
-from counterpoise.kernels.proportional_hazards import proportional_hazards_test
+from counterpoise.kernels.cox.fit import cox
+from counterpoise.kernels.cox.proportional_hazards import proportional_hazards_test
+from counterpoise.kernels.curve_tests.log_rank import log_rank
+from counterpoise.kernels.curves.product_limit import kaplan_meier
 
 SCRIPT = Path(__file__).with_suffix(".R")
 EVENTS = 0.3
@@ -75,7 +75,7 @@ def fit_with_entry(c: Cohort) -> Floats:
 
 
 def fit_with_concordance(c: Cohort) -> Floats:
-    from counterpoise.kernels.concordance import concordance_of
+    from counterpoise.kernels.cox.concordance import concordance_of
 
     model = cox(c.time, c.event, c.x)
     return np.append(model.coefficients, concordance_of(model).value)
@@ -102,7 +102,7 @@ def proportional(c: Cohort) -> Floats:
 
 
 def competing(c: Cohort) -> Floats:
-    from counterpoise.kernels.fine_gray import fine_gray
+    from counterpoise.kernels.competing.fine_gray import fine_gray
 
     model = fine_gray(c.time, c.cause, c.x)
     return np.concatenate((model.coefficients, model.std_error))

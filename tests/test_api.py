@@ -13,7 +13,8 @@ import pytest
 import counterpoise as cp
 from counterpoise.api.columns import table as as_table
 from counterpoise.errors import FitError, InputError
-from counterpoise.kernels import cox as cox_kernel, product_limit
+from counterpoise.kernels.cox import fit as cox_kernel
+from counterpoise.kernels.curves import product_limit
 
 RNG = np.random.default_rng(3)
 SIZE = 60

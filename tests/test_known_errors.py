@@ -9,7 +9,7 @@ import pytest
 
 import counterpoise as cp
 from counterpoise.errors import UnsupportedError
-from counterpoise.kernels.anova import welch_anova
+from counterpoise.kernels.tables.anova import welch_anova
 from tests.golden import dataset, floats, golden, rotterdam
 from tests.golden.agreement import agrees
 

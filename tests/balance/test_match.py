@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from counterpoise.balance import MatchOptions, PropensityScore, match, propensity, tie_ranks
 from counterpoise.errors import InputError
-from counterpoise.kernels.nearest import Order
+from counterpoise.kernels.matching.nearest import Order
 from counterpoise.kernels.resample import batched_treatment_cox
 from tests.balance.designs import lalonde
 from tests.balance.imn import cohort

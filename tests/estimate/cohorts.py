@@ -28,7 +28,7 @@ from counterpoise.estimate import (
     analyse,
 )
 from counterpoise.kernels.arrays import Bools, Counts
-from counterpoise.kernels.matched_sets import sets_from_links
+from counterpoise.kernels.matching.sets import sets_from_links
 from tests.golden import rotterdam
 
 SCORE = ("age", "meno", "size", "grade3", "lnodes", "lpgr", "ler", "chemo")

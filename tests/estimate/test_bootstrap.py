@@ -9,9 +9,9 @@ from counterpoise.design import Design
 from counterpoise.errors import UnsupportedError
 from counterpoise.estimate import Adjustments, BootstrapEffect, BootstrapOptions, adjust, bootstrap, bootstrap_effects
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox import Ties, cox
+from counterpoise.kernels.cox.fit import Ties, cox
+from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.resample import BatchedScore, batched_logistic, fractional_weights
 from tests.estimate.cohorts import endpoint, make_design, random_cohort, reorder
 

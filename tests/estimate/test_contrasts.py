@@ -28,8 +28,8 @@ from counterpoise.estimate import (
     weighted_contrast,
 )
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox import Ties
-from counterpoise.kernels.product_limit import kaplan_meier, survival_at
+from counterpoise.kernels.cox.fit import Ties
+from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.verdict import Verdict
 from tests.estimate.cohorts import (
     CURVES,

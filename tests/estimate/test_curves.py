@@ -4,7 +4,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.special import chdtrc
 
 from counterpoise.estimate import ArmCurve, CurveComparison, CurveOptions, arm_curve, compare_curves, follow_up
-from counterpoise.kernels.multiplicity import holm
+from counterpoise.kernels.tables.multiplicity import holm
 from tests.estimate.cohorts import CURVES, endpoint, node_positive, random_cohort
 from tests.golden import floats, golden
 

@@ -25,7 +25,7 @@ from counterpoise.estimate import (
     Contrast,
     matched_contrast,
 )
-from counterpoise.kernels.matched_sets import MatchedSets, sets_from_links
+from counterpoise.kernels.matching.sets import MatchedSets, sets_from_links
 from tests.estimate.cohorts import CURVES, endpoint, make_design, number
 from tests.golden import dataset, floats, golden
 from tests.golden.agreement import agrees as agrees_under

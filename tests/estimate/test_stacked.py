@@ -17,7 +17,7 @@ from counterpoise.balance import (
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.estimate import Adjustments, stacked_influence, stacked_std_error
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import CoxFit, cox
+from counterpoise.kernels.cox.fit import CoxFit, cox
 from counterpoise.kernels.resample import batched_logistic, batched_treatment_cox
 
 Ties = Literal["efron", "breslow"]

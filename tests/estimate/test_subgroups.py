@@ -15,7 +15,7 @@ from counterpoise.estimate import (
     subgroup_analysis,
     weighted_contrast,
 )
-from counterpoise.kernels.cox import cox
+from counterpoise.kernels.cox.fit import cox
 from counterpoise.kernels.verdict import Verdict
 from tests.estimate.cohorts import (
     CURVES,

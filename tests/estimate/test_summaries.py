@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 
 from counterpoise.errors import InputError
 from counterpoise.estimate import compare_adverse_event, compare_toxicity, dose_summary, event_share
-from counterpoise.kernels.contingency import fisher_exact
+from counterpoise.kernels.tables.contingency import fisher_exact
 from tests.estimate.cohorts import category, endpoint, flag, node_positive, number
 from tests.golden import golden
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import cox
+from counterpoise.kernels.cox.fit import cox
+from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.resample import (
     batched_logistic,
     batched_survival,

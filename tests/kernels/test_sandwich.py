@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.cox import cox
+from counterpoise.kernels.cox.fit import cox
 from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from tests.golden import dataset, floats, golden
 

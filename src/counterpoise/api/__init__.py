@@ -35,16 +35,16 @@ from counterpoise.api.estimators import (
     standardised_survival,
     weighted_proportional_hazards_test,
 )
-from counterpoise.kernels.aalen_johansen import incidence_at, incidence_difference, time_lost
-from counterpoise.kernels.bands import simultaneous_band
-from counterpoise.kernels.concordance import concordance_of
-from counterpoise.kernels.cox_baseline import baseline_hazard
-from counterpoise.kernels.cox_residuals import residuals, schoenfeld_residuals
-from counterpoise.kernels.cox_terms import interaction, likelihood_ratio_test, term_test
-from counterpoise.kernels.curve_comparison import compare_at, crossings, survival_difference, survival_ratio
-from counterpoise.kernels.product_limit import quantile, survival_at
-from counterpoise.kernels.spline import spline_hazard_ratio
-from counterpoise.kernels.standardisation import counterfactuals
+from counterpoise.kernels.competing.aalen_johansen import incidence_at, incidence_difference, time_lost
+from counterpoise.kernels.cox.baseline import baseline_hazard
+from counterpoise.kernels.cox.concordance import concordance_of
+from counterpoise.kernels.cox.residuals import residuals, schoenfeld_residuals
+from counterpoise.kernels.cox.spline import spline_hazard_ratio
+from counterpoise.kernels.cox.standardisation import counterfactuals
+from counterpoise.kernels.cox.terms import interaction, likelihood_ratio_test, term_test
+from counterpoise.kernels.curves.bands import simultaneous_band
+from counterpoise.kernels.curves.comparison import compare_at, crossings, survival_difference, survival_ratio
+from counterpoise.kernels.curves.product_limit import quantile, survival_at
 
 __all__ = [
     "aalen_johansen",

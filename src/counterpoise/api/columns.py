@@ -29,7 +29,7 @@ def accepts_columns(kernel: Callable[P, R]) -> Callable[P, R]:
     What an argument holds is told by its name: numbers (a null becomes NaN, which the kernels refuse), labels (a null
     is refused here) or a table of covariates. Everything else is passed on as it is.
 
-    >>> from counterpoise.kernels.product_limit import kaplan_meier
+    >>> from counterpoise.kernels.curves.product_limit import kaplan_meier
     >>> accepts_columns(kaplan_meier)([1, 2, 2, 3], [1, 1, 0, 1]).survival.round(2).tolist()
     [0.75, 0.5, 0.0]
     """

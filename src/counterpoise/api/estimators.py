@@ -4,32 +4,38 @@ Each is the kernel of the same name, whose docstring holds here too.
 """
 
 from counterpoise.api.columns import accepts_columns
-from counterpoise.kernels import (
+from counterpoise.kernels.competing import (
     aalen_johansen as _aalen_johansen,
     cause_specific as _cause_specific,
-    concordance as _concordance,
-    cox as _cox,
-    cox_firth as _firth,
-    cox_prediction as _prediction,
-    cox_ridge as _ridge,
-    cox_terms as _terms,
     fine_gray as _fine_gray,
     fine_gray_score as _fine_gray_score,
     gray as _gray,
-    hazard_curve as _hazard_curve,
+)
+from counterpoise.kernels.cox import (
+    concordance as _concordance,
+    firth as _firth,
+    fit as _cox,
+    prediction as _prediction,
+    proportional_hazards as _proportional_hazards,
+    ridge as _ridge,
+    spline as _spline,
+    standardisation as _standardisation,
+    terms as _terms,
+)
+from counterpoise.kernels.curve_tests import (
     log_rank as _log_rank,
     max_combo as _max_combo,
     pairwise as _pairwise,
+    robust as _weighted_log_rank,
+    trend as _trend,
+)
+from counterpoise.kernels.curves import (
+    cumulative_hazard as _hazard_curve,
     product_limit as _product_limit,
-    proportional_hazards as _proportional_hazards,
     pseudo_observations as _pseudo_observations,
     pseudo_regression as _pseudo_regression,
     restricted_mean as _restricted_mean,
     restricted_mean_regression as _restricted_mean_regression,
-    spline as _spline,
-    standardisation as _standardisation,
-    trend as _trend,
-    weighted_log_rank as _weighted_log_rank,
 )
 
 kaplan_meier = accepts_columns(_product_limit.kaplan_meier)

@@ -22,8 +22,8 @@ from counterpoise.balance.propensity import PropensityScore, propensity
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts, Floats, as_vector
 from counterpoise.kernels.imbalance import standard_deviation
-from counterpoise.kernels.matched_sets import Estimand, MatchedSets
-from counterpoise.kernels.nearest import UNITS, Order
+from counterpoise.kernels.matching.nearest import UNITS, Order
+from counterpoise.kernels.matching.sets import Estimand, MatchedSets
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,17 +8,17 @@ from numpy.typing import ArrayLike
 from counterpoise.balance.match_options import MatchOptions
 from counterpoise.balance.propensity import PropensityScore
 from counterpoise.errors import InputError
-from counterpoise.kernels.allowed_pairs import Limits
 from counterpoise.kernels.arrays import Bools, Counts, Floats, as_levels, as_vector
-from counterpoise.kernels.cardinality import cardinality_match
-from counterpoise.kernels.coarsened import coarsened_exact, exact_match
-from counterpoise.kernels.distance import Distances, covariate_distances
-from counterpoise.kernels.full_matching import full_match
-from counterpoise.kernels.matched_sets import MatchedSets
-from counterpoise.kernels.nearest import nearest_pairs
-from counterpoise.kernels.nearest_sets import nearest_sets
-from counterpoise.kernels.optimal import optimal_pairs
-from counterpoise.kernels.subclass import subclassify
+from counterpoise.kernels.matching.allowed_pairs import Limits
+from counterpoise.kernels.matching.cardinality import cardinality_match
+from counterpoise.kernels.matching.coarsened import coarsened_exact, exact_match
+from counterpoise.kernels.matching.distance import Distances, covariate_distances
+from counterpoise.kernels.matching.full import full_match
+from counterpoise.kernels.matching.nearest import nearest_pairs
+from counterpoise.kernels.matching.nearest_sets import nearest_sets
+from counterpoise.kernels.matching.optimal import optimal_pairs
+from counterpoise.kernels.matching.sets import MatchedSets
+from counterpoise.kernels.matching.subclass import subclassify
 from counterpoise.read.names import nearest_of
 
 Columns = Mapping[str, ArrayLike]

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, Literal, Self, TypedDict
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.matched_sets import Estimand
-from counterpoise.kernels.nearest import Order
+from counterpoise.kernels.matching.nearest import Order
+from counterpoise.kernels.matching.sets import Estimand
 from counterpoise.read.codebook import Options
 
 Method = Literal["nearest", "optimal", "full", "subclass", "coarsened", "exact", "cardinality"]

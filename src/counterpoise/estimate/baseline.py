@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.design import Covariate
-from counterpoise.kernels.anova import welch_anova
 from counterpoise.kernels.arrays import Counts, Floats
-from counterpoise.kernels.contingency import chi_squared, expected_counts, fisher_exact
+from counterpoise.kernels.tables.anova import welch_anova
+from counterpoise.kernels.tables.contingency import chi_squared, expected_counts, fisher_exact
 
 SMALL_EXPECTED_COUNT = 5
 

@@ -12,7 +12,7 @@ from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import BootstrapOptions
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import Ties
+from counterpoise.kernels.cox.fit import Ties
 from counterpoise.kernels.resample import (
     batched_logistic,
     batched_survival,

@@ -26,12 +26,12 @@ from counterpoise.estimate.matched import (
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.estimate.stacked import stacked_std_error
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.cox import CoxFit, Ties
-from counterpoise.kernels.log_rank import log_rank
-from counterpoise.kernels.proportional_hazards import (
+from counterpoise.kernels.cox.fit import CoxFit, Ties
+from counterpoise.kernels.cox.proportional_hazards import (
     proportional_hazards_test,
     weighted_proportional_hazards_test,
 )
+from counterpoise.kernels.curve_tests.log_rank import log_rank
 from counterpoise.kernels.verdict import Verdict
 
 Adjustment = Literal["unadjusted", "matched", "weighted"]

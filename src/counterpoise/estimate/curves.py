@@ -9,9 +9,8 @@ import numpy as np
 from counterpoise.design import Endpoint
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.log_rank import LogRankTest, log_rank
-from counterpoise.kernels.multiplicity import holm
-from counterpoise.kernels.product_limit import (
+from counterpoise.kernels.curve_tests.log_rank import LogRankTest, log_rank
+from counterpoise.kernels.curves.product_limit import (
     Quantile,
     SurvivalAt,
     SurvivalCurve,
@@ -20,6 +19,7 @@ from counterpoise.kernels.product_limit import (
     reverse_kaplan_meier,
     survival_at,
 )
+from counterpoise.kernels.tables.multiplicity import holm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

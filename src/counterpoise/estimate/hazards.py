@@ -8,8 +8,8 @@ from scipy.special import chdtrc, ndtr, ndtri
 
 from counterpoise.design import Covariate, Endpoint, Terms, design_terms
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox import CoxFit, Ties, cox
-from counterpoise.kernels.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
+from counterpoise.kernels.cox.fit import CoxFit, Ties, cox
+from counterpoise.kernels.cox.proportional_hazards import ProportionalHazardsTest, proportional_hazards_test
 from counterpoise.kernels.verdict import Verdict
 
 

@@ -12,8 +12,8 @@ from scipy.special import chdtrc
 from counterpoise.balance import Matching
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.kernels.arrays import Bools, Counts, Floats
-from counterpoise.kernels.cox import CoxFit, Ties, cox
-from counterpoise.kernels.product_limit import survival_influence
+from counterpoise.kernels.cox.fit import CoxFit, Ties, cox
+from counterpoise.kernels.curves.product_limit import survival_influence
 from counterpoise.kernels.sandwich import sum_by_cluster
 from counterpoise.kernels.two_way import two_way_covariance
 from counterpoise.kernels.verdict import Verdict

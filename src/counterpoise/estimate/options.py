@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from counterpoise.kernels.product_limit import IntervalType
+from counterpoise.kernels.curves.product_limit import IntervalType
 from counterpoise.read.codebook import Options
 
 

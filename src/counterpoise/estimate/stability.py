@@ -11,8 +11,8 @@ from counterpoise.estimate.adjustments import Adjustments, match_columns, matche
 from counterpoise.estimate.hazards import hazard_ratio
 from counterpoise.estimate.matched import fit_sample, matched_sample, robust_std_error
 from counterpoise.kernels.arrays import Counts, Floats
-from counterpoise.kernels.cox import Ties
-from counterpoise.kernels.nearest import UNITS, Order
+from counterpoise.kernels.cox.fit import Ties
+from counterpoise.kernels.matching.nearest import UNITS, Order
 from counterpoise.kernels.verdict import Verdict
 
 

@@ -6,7 +6,7 @@ from counterpoise.balance import weight_slopes
 from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox import CoxFit
+from counterpoise.kernels.cox.fit import CoxFit
 
 
 def stacked_influence(fit: CoxFit, adjustments: Adjustments) -> Floats:

@@ -10,7 +10,7 @@ from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import SubgroupOptions
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.cox import Ties, cox
+from counterpoise.kernels.cox.fit import Ties, cox
 from counterpoise.kernels.verdict import Verdict
 
 

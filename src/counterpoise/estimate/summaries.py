@@ -7,8 +7,8 @@ import numpy as np
 from counterpoise.design import Covariate, Endpoint
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts
-from counterpoise.kernels.contingency import fisher_exact
-from counterpoise.kernels.proportion import wilson
+from counterpoise.kernels.tables.contingency import fisher_exact
+from counterpoise.kernels.tables.proportion import wilson
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 from counterpoise.design import Design
 from counterpoise.estimate import Analyses
 from counterpoise.findings.finding import SIGNIFICANT, Finding
-from counterpoise.kernels.multiplicity import holm
+from counterpoise.kernels.tables.multiplicity import holm
 
 
 def multiplicity(design: Design, analyses: Analyses) -> Iterable[Finding]:

@@ -1,0 +1,1 @@
+"""Cox's regression: fits, and what follows a fit."""

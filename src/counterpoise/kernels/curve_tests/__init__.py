@@ -1,0 +1,1 @@
+"""Tests that the curves of several groups are one."""

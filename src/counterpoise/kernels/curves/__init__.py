@@ -1,0 +1,1 @@
+"""Survival curves, and what is read from them."""

@@ -1,0 +1,1 @@
+"""Matching: pairs and sets of patients whose covariates are close."""

@@ -1,0 +1,1 @@
+"""Tests and intervals for tables of counts and means."""
