@@ -196,3 +196,9 @@ def test_what_is_not_accepted(changes: dict[str, Any], message: str) -> None:
 def test_a_rank_above_four_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="rank 5"):
         rectangle_probability(np.eye(5), [-1] * 5, [1] * 5)
+
+
+def test_a_limit_that_is_all_but_zero_is_zero() -> None:
+    correlation = [[1, 0.3], [0.3, 1]]
+    tiny = rectangle_probability(correlation, [2.2e-313, -1], [1, 1])
+    assert tiny == pytest.approx(rectangle_probability(correlation, [0, -1], [1, 1]), rel=1e-12)

@@ -156,6 +156,6 @@ def _polygons(planes: Floats, bounds: Floats) -> Floats:
 
 def _triangle(distance: Floats, along: Floats) -> Floats:
     """Return the measure of the triangle origin, foot of the perpendicular, point at `along` on the edge; odd in it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = np.where(distance > 0, along / distance, 0.0)
     return np.arctan(slope) / (2 * np.pi) - owens_t(distance, slope)
