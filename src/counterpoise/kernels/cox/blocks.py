@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from counterpoise.kernels.arrays import Counts, Floats
-from counterpoise.kernels.blocks import by_blocks
+from counterpoise.kernels.blocks import blocks
 from counterpoise.kernels.cox.design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Point
 
@@ -166,8 +166,8 @@ def derivatives(design: CoxDesign, sums: RiskSums, factor: Floats | None = None)
     information = _gram(design, _expected(design, sums.risk, sums.hazard, sums.tied_hazard), sums.s.T, sums.a2)
     if tied.size:
         score += sums.tied_s @ sums.tied_hazard
-        information += _tied_information(sums.s[:, tied], sums.tied_s, sums.b2, sums.c2)
-    return score[1:], information[1:, 1:]
+        information += _tied_information(sums.s[1:, tied], sums.tied_s[1:], sums.b2, sums.c2)
+    return score[1:], information
 
 
 def _gram(design: CoxDesign, expected: Floats, s: Floats, a2: Floats) -> Floats:
@@ -175,26 +175,24 @@ def _gram(design: CoxDesign, expected: Floats, s: Floats, a2: Floats) -> Floats:
 
     With the roots of the factors both are products of a matrix with itself, at half the price.
     """
-    return _product(design.z.T, np.sqrt(np.maximum(expected, 0.0))) - _product(s, np.sqrt(a2))
+    return _product(design.z.T[:, 1:], np.sqrt(np.maximum(expected, 0.0))) - _product(s[:, 1:], np.sqrt(a2))
 
 
 def _product(values: Floats, factor: Floats) -> Floats:
     """Return the (p, p) product of (n, p) `values` times (n,) `factor` with itself."""
-
-    def product(rows: slice) -> Floats:
+    total = np.zeros((values.shape[1], values.shape[1]))
+    for rows in blocks(*values.shape):
         part = values[rows] * factor[rows, None]
-        return part.T @ part
-
-    return np.sum(by_blocks(product, *values.shape), axis=0)
+        total += part.T @ part
+    return total
 
 
 def _sum_of_products(values: Floats, factor: Floats) -> Floats:
     """Return the (p, p) sum of v v' times `factor` (n,), which may be negative, over the rows v of `values`."""
-
-    def product(rows: slice) -> Floats:
-        return (values[rows] * factor[rows, None]).T @ values[rows]
-
-    return np.sum(by_blocks(product, *values.shape), axis=0)
+    total = np.zeros((values.shape[1], values.shape[1]))
+    for rows in blocks(*values.shape):
+        total += (values[rows] * factor[rows, None]).T @ values[rows]
+    return total
 
 
 def _tied_information(s: Floats, tied_s: Floats, b2: Floats, c2: Floats) -> Floats:
@@ -205,11 +203,12 @@ def _tied_information(s: Floats, tied_s: Floats, b2: Floats, c2: Floats) -> Floa
 def _weighted_derivatives(design: CoxDesign, sums: RiskSums, factor: Floats) -> tuple[Floats, Floats]:
     residual, expected = martingale(design, sums, factor)
     tied = design.tied.group
-    information = _sum_of_products(design.z.T, expected) - _sum_of_products(sums.s.T, sums.a2 * factor)
+    information = _sum_of_products(design.z.T[:, 1:], expected)
+    information -= _sum_of_products(sums.s.T[:, 1:], sums.a2 * factor)
     if tied.size:
         b2, c2 = sums.b2 * factor[tied], sums.c2 * factor[tied]
-        information += _tied_information(sums.s[:, tied], sums.tied_s, b2, c2)
-    return (design.z @ residual)[1:], information[1:, 1:]
+        information += _tied_information(sums.s[1:, tied], sums.tied_s[1:], b2, c2)
+    return (design.z @ residual)[1:], information
 
 
 def evaluate(design: CoxDesign, beta: Floats) -> Point:
@@ -234,14 +233,11 @@ def score_residuals(design: CoxDesign, sums: RiskSums) -> Floats:
     running = _up_to_here(design, drawn).T
     del drawn
     residual, _ = martingale(design, sums)
-
-    def fill(rows: slice) -> None:
+    for rows in blocks(*result.shape):
         part = np.take(running, design.exit[rows], axis=0)
         part *= risk[rows, None]
         part += design.z.T[rows, 1:] * residual[rows, None]
         result[rows] += part
-
-    by_blocks(fill, *result.shape)
     if late is not None:
         result[late.rows] -= running[late.before] * risk[late.rows, None]
     return result

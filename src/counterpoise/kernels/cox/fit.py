@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, as_weights
-from counterpoise.kernels.blocks import MANY, by_blocks
+from counterpoise.kernels.blocks import blocks
 from counterpoise.kernels.cox.blocks import evaluate, risk_sums, score_residuals
 from counterpoise.kernels.cox.design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Ascent, aliased_columns, ascend
@@ -17,7 +17,8 @@ from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 MAX_STEPS = 50
-SETTLED_FALL = 2e-11  # leaves the information of many rows right to better than 1e-10, and saves a pass over them
+MANY = 1_000_000  # numbers, beyond which a pass over them is dear
+SETTLED_FALL = 2e-11  # leaves the information right to better than 1e-10, and saves a pass over them
 
 AnyTies = Ties | Literal["exact"]
 
@@ -225,7 +226,7 @@ def maximise(design: CoxDesign, start: Floats, max_steps: int = MAX_STEPS) -> As
     ascent = ascend(
         lambda beta: evaluate(design, beta),
         start,
-        spread=lambda beta: float(np.ptp(beta @ design.z[1:])),
+        spread=lambda beta: float(np.ptp(design.z.T[:, 1:] @ beta)),
         usual_information=float(design.death_weight.sum()),
         max_steps=max_steps,
         settled_fall=SETTLED_FALL if design.z.size > MANY else 0.0,
@@ -269,11 +270,8 @@ def _influence(design: CoxDesign, beta: Floats, naive: Floats, n: int) -> Floats
     """Return (n, p) weighted dfbeta in the order of the rows given; rows never at risk at an event have none."""
     influence = np.zeros((n, len(naive)))
     residuals, by = score_residuals(design, risk_sums(design, beta)), design.scale[:, None] * naive
-
-    def place(rows: slice) -> None:
+    for rows in blocks(*residuals.shape):
         influence[design.rows[rows]] = residuals[rows] @ by
-
-    by_blocks(place, *residuals.shape)
     return influence
 
 
