@@ -4,6 +4,7 @@ OPENBLAS_NUM_THREADS=1 python benchmarks/time_to_event.py [--jobs cox fine_gray 
 """
 
 import argparse
+import importlib
 import importlib.util
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -108,23 +109,25 @@ def competing(c: Cohort) -> Floats:
     return np.concatenate((model.coefficients, model.std_error))
 
 
+def _lifelines() -> Any:  # noqa: ANN401 - a module without types
+    """Return lifelines with its tests, where it is installed: it is no dependency."""
+    importlib.import_module("lifelines.statistics")
+    return importlib.import_module("lifelines")
+
+
 def lifelines_cox(c: Cohort) -> object:
-    import lifelines
     import pandas
 
     frame = pandas.DataFrame(c.x).assign(time=c.time, event=c.event)
-    return lifelines.CoxPHFitter().fit(frame, "time", "event")
+    return _lifelines().CoxPHFitter().fit(frame, "time", "event")
 
 
 def lifelines_curve(c: Cohort) -> object:
-    import lifelines
-
-    return lifelines.KaplanMeierFitter().fit(c.time, c.event)
+    return _lifelines().KaplanMeierFitter().fit(c.time, c.event)
 
 
 def lifelines_arms(c: Cohort) -> object:
-    from lifelines.statistics import logrank_test
-
+    logrank_test = _lifelines().statistics.logrank_test
     return logrank_test(c.time[c.arm], c.time[~c.arm], c.event[c.arm], c.event[~c.arm]).test_statistic
 
 
