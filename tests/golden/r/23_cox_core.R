@@ -59,6 +59,9 @@ fits("strata", "veteran", update = . ~ . + strata(celltype))
 fits("strata", "kidney", update = . ~ . + strata(sick))
 fits("strata", "lung", update = . ~ . - sex + strata(sex))
 fits("strata", "cgd", update = . ~ . + strata(hos.cat))
+fits("strata_robust", "veteran", update = . ~ . + strata(celltype), robust = TRUE)
+fits("strata_robust", "kidney", update = . ~ . + strata(sick), cluster = id)
+fits("strata_robust", "lung", update = . ~ . - sex + strata(sex), robust = TRUE)
 fits("stop", c("heart", "cgd", "bladder2"))
 fits("entry", c("lung_by_age", "mgus2_by_age", "melanoma_by_age"))
 fits("robust", c("lung", "veteran", "melanoma"), robust = TRUE)
@@ -70,6 +73,8 @@ fits("all", "melanoma_by_age", update = . ~ . - sex + strata(sex), weights = fra
 fits("offset", "lung", update = . ~ . + offset(age / 50) - age)
 fits("offset", "veteran", update = . ~ . + offset(0.1 * diagtime))
 fits("offset", "melanoma", update = . ~ . + offset(age / 50 - 1) - age)
+fits("offset_robust", "lung", update = . ~ . + offset(age / 50) - age, robust = TRUE)
+fits("offset_robust", "veteran", update = . ~ . + offset(0.1 * diagtime), robust = TRUE)
 fits("offset", "cgd", update = . ~ . + offset(weight / 40), weights = fraction, cluster = id)
 # coxph's own robust score test takes the linear predictor of the null model as zero, offset or not
 rscore <- function(f, ...) { u <- resid(f, "score", weighted = TRUE, ...); s <- colSums(u); drop(s %*% solve(crossprod(u), s)) }

@@ -128,9 +128,9 @@ def test_dfbeta() -> None:
     weights, x = 0.5 + (d["pid"] % 5) / 4, columns(d, "hormon age lnodes")
     fit, r = cox(d["dmonths"], d["death"], x, weights=weights), golden("cox", "tight_dfbeta")
     assert fit.influence is not None
-    section = "Cox regression, case weights (Efron)"
-    agrees(f"{section}: dfbeta", "cox", "tight_dfbeta", fit.influence[:20], r["head"], relative_to="largest")
-    agrees(f"{section}: dfbeta squared", "cox", "tight_dfbeta", (fit.influence**2).sum(axis=0), r["sumsq"])
+    scale = np.abs(floats(r["head"])).max()
+    np.testing.assert_allclose(fit.influence[:20], floats(r["head"]), rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose((fit.influence**2).sum(axis=0), r["sumsq"], rtol=1e-12)
 
 
 def test_veteran() -> None:
@@ -241,6 +241,6 @@ def test_node_positive_cohort() -> None:
         "np_cox_iptw_rfs_w_att": cox(d["rfsmonths"], d["rfs"], d["hormon"], weights=balancing_weights(d, "att")),
     }
     for key, fit in fits.items():
-        held("case weights", fit, "cox_weighted", key, STOPS_EARLY)
+        held("case weights" if fit.robust else "tied times", fit, "cox_weighted", key, STOPS_EARLY)
     tight = cox(d["dmonths"], d["death"], x, weights=weights)
     held("case weights", tight, "cox_weighted", "tight_np_iptw_dr")
