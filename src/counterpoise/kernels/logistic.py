@@ -115,7 +115,7 @@ def centre_and_scale(columns: Floats) -> tuple[Floats, Floats]:
     """Return the mean and standard deviation of each column, 1 in place of a deviation of zero."""
     rows = columns.shape[0]
     centre = columns.mean(axis=0)
-    squares = np.zeros(columns.shape[1])
+    squares: Floats = np.zeros(columns.shape[1])
     for start in range(0, rows, BLOCK):
         squares += np.square(columns[start : start + BLOCK] - centre).sum(axis=0)
     low, high = columns.min(axis=0), columns.max(axis=0)
@@ -141,18 +141,18 @@ def dependent_columns(columns: Floats, centre: Floats, scale: Floats) -> Counts:
     array([1, 2])
     """
     rows, width = columns.shape
-    correlation = np.zeros((width, width))
+    correlation: Floats = np.zeros((width, width))
     for start in range(0, rows, BLOCK):
         part = (columns[start : start + BLOCK] - centre) / scale
         correlation += part.T @ part
     correlation /= max(rows, 1)
-    factor = np.zeros((width, width))
+    factor: Floats = np.zeros((width, width))
     kept: list[int] = []
     redundant: list[int] = []
     for j in range(width):
         for i in kept:
             factor[j, i] = (correlation[j, i] - factor[j, :i] @ factor[i, :i]) / factor[i, i]
-        left = correlation[j, j] - factor[j] @ factor[j]
+        left = float(correlation[j, j] - factor[j] @ factor[j])
         if left <= COLLINEAR:
             redundant.append(j)
             factor[j] = 0.0
@@ -175,10 +175,10 @@ def _climb(design: Floats, sign: Floats, weights: Floats, back: Floats, max_step
     here = _evaluate(design, sign, weights, np.zeros(design.shape[1]), np.zeros(design.shape[0]))
     for step in range(1, max_steps + 1):
         try:
-            move = np.linalg.solve(here.information, here.gradient)
+            move: Floats = np.linalg.solve(here.information, here.gradient)
         except np.linalg.LinAlgError:
             break
-        shift = design @ move
+        shift: Floats = design @ move
         if np.all(np.abs(shift) <= SETTLED * (1.0 + np.abs(here.predictor))):
             coefficients = here.coefficients + move
             return _answer(_evaluate(design, sign, weights, coefficients, design @ coefficients), back, step)
@@ -203,7 +203,8 @@ def _moving(direction: Floats) -> Counts:
 def _evaluate(design: Floats, sign: Floats, weights: Floats, coefficients: Floats, predictor: Floats) -> _Point:
     width = design.shape[1]
     log_likelihood = 0.0
-    gradient, information = np.zeros(width), np.zeros((width, width))
+    gradient: Floats = np.zeros(width)
+    information: Floats = np.zeros((width, width))
     for start in range(0, sign.size, BLOCK):
         rows = slice(start, start + BLOCK)
         part, case = design[rows], weights[rows]
