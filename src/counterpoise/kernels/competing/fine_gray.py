@@ -15,6 +15,7 @@ from counterpoise.kernels.competing.fine_gray_blocks import (
     arrange,
     censoring_residuals,
     evaluate,
+    of_column,
     risk_sums,
     score_residuals,
 )
@@ -164,13 +165,17 @@ def predict_incidence(fit: FineGrayFit, x: ArrayLike, times: ArrayLike) -> Float
 def score_contributions(design: FineGrayDesign, beta: Floats, variance: str) -> Floats:
     """Return (n, p) contributions of the rows, in the order given, to the score at `beta` (of scaled covariates)."""
     sums = risk_sums(design, beta)
-    residuals = score_residuals(design, sums)
     # Under "survival" case weights do not enter the censoring curves, whose derivative by them is thus zero.
-    if variance != "known-censoring" and (variance != "jackknife" or design.weighs_censoring):
-        residuals += censoring_residuals(design, sums, CENSORING_TERMS[variance])
-    contributions = np.empty_like(residuals)
-    contributions[design.rows] = residuals
-    return contributions * design.scale
+    estimated = variance != "known-censoring" and (variance != "jackknife" or design.weighs_censoring)
+    contributions = np.empty((design.rows.size, beta.size))
+    for column in range(beta.size):  # one at a time, for the sake of memory
+        part, part_sums = of_column(design, sums, column)
+        contributions[design.rows, column] = score_residuals(part, part_sums)[:, 0]
+        if estimated:
+            kind = CENSORING_TERMS[variance]
+            contributions[design.rows, column] += censoring_residuals(part, part_sums, kind)[:, 0]
+    contributions *= design.scale
+    return contributions
 
 
 def censoring_codes(censoring_group: ArrayLike | None, n: int) -> Counts:
@@ -211,15 +216,17 @@ def _record(
 ) -> FineGrayFit:
     p, known = start.size, ascent.verdict is not Verdict.COLLINEAR
     naive = _naive_covariance(ascent, design.scale)
-    influence, hazard = np.full((rows.sets.n, p), np.nan), np.full(design.event_index.size, np.nan)
+    hazard = np.full(design.event_index.size, np.nan)
     coefficients, score, robust_score = np.full(p, np.nan), np.nan, np.nan
     if known:
         coefficients = ascent.coefficients / design.scale
+        score = float(ascent.first.score @ np.linalg.solve(ascent.first.information, ascent.first.score))
+        robust_score = _robust_score(score_contributions(design, start * design.scale, variance), rows.cluster)
         influence = score_contributions(design, ascent.coefficients, variance) @ naive
         sums = risk_sums(design, ascent.coefficients)
         hazard = sums.hazard * np.exp(-sums.shift)
-        score = float(ascent.first.score @ np.linalg.solve(ascent.first.information, ascent.first.score))
-        robust_score = _robust_score(score_contributions(design, start * design.scale, variance), rows.cluster)
+    else:
+        influence = np.full((rows.sets.n, p), np.nan)
     covariance = sandwich(influence, rows.cluster)
     return FineGrayFit(
         coefficients=coefficients,

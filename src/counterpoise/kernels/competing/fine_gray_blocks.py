@@ -9,7 +9,7 @@ had a competing event before; no row is repeated for every event time.
 Source: Fine and Gray (1999), JASA 94:496, sections 3 and 5; Geskus (2011), Biometrics 67:39.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -230,6 +230,13 @@ def evaluate(design: FineGrayDesign, beta: Floats) -> Point:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # far away hazards overflow: not finite
         sums = risk_sums(design, beta)
         return Point(sums.log_likelihood, *derivatives(design, sums))
+
+
+def of_column(design: FineGrayDesign, sums: FineGraySums, column: int) -> tuple[FineGrayDesign, FineGraySums]:
+    """Return the design and the sums of one covariate alone; its residuals need no other."""
+    kept = [0, column + 1]
+    censoring = tuple(replace(group, z=group.z[kept]) for group in design.censoring)
+    return replace(design, z=design.z[kept], censoring=censoring), replace(sums, s=sums.s[kept])
 
 
 def score_residuals(design: FineGrayDesign, sums: FineGraySums) -> Floats:
