@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from counterpoise.design import Endpoint
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.curve_tests.log_rank import LogRankTest, log_rank
+from counterpoise.kernels.curve_tests.pairwise import pairwise_log_rank
 from counterpoise.kernels.curves.product_limit import (
     Quantile,
     SurvivalAt,
@@ -19,7 +19,6 @@ from counterpoise.kernels.curves.product_limit import (
     reverse_kaplan_meier,
     survival_at,
 )
-from counterpoise.kernels.tables.multiplicity import holm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,16 +128,9 @@ def follow_up(endpoint: Endpoint, options: CurveOptions) -> FollowUp:
 
 
 def _pairwise(endpoint: Endpoint, codes: Counts, labels: Sequence[str]) -> tuple[PairwiseTest, ...]:
-    pairs = list(combinations(range(len(labels)), 2))
-    p_values = np.full(len(pairs), np.nan)
-    for index, pair in enumerate(pairs):
-        rows = np.isin(codes, pair)
-        if endpoint.event[rows].any():
-            p_values[index] = log_rank(endpoint.time[rows], endpoint.event[rows], codes[rows]).p_value
-    adjusted = np.full(len(pairs), np.nan)
-    known = ~np.isnan(p_values)
-    adjusted[known] = holm(p_values[known])
+    tests = pairwise_log_rank(endpoint.time, endpoint.event, codes)
+    names = [labels[int(code)] for code in tests.levels]
     return tuple(
-        PairwiseTest(labels[first], labels[second], float(p), float(q))
-        for (first, second), p, q in zip(pairs, p_values, adjusted, strict=True)
+        PairwiseTest(names[first], names[second], float(p), float(q))
+        for first, second, p, q in zip(tests.first, tests.second, tests.p_value, tests.p_adjusted, strict=True)
     )

@@ -138,6 +138,25 @@ def aliased_columns(information: Floats, unit: Floats | None = None) -> Bools:
     return _sequential_pivots(correlation) | empty
 
 
+def inverse_information(ascent: Ascent, scale: Floats) -> Floats:
+    """Return the inverse of the last information, for columns that were divided by (p,) `scale`; NaN without one.
+
+    There is none for collinear columns, and none where the information vanished on the way to infinity.
+
+    >>> point = Point(0.0, np.zeros(1), np.array([[4.0]]))
+    >>> inverse_information(Ascent(np.zeros(1), point, point, 0, Verdict.CONVERGED, ()), np.array([2.0]))
+    array([[0.0625]])
+    """
+    unknown = np.full((scale.size, scale.size), np.nan)
+    if ascent.verdict is Verdict.COLLINEAR:
+        return unknown
+    try:
+        inverse = np.linalg.inv(ascent.last.information)
+    except np.linalg.LinAlgError:
+        return unknown
+    return inverse / np.outer(scale, scale) if np.diag(inverse).min() > 0 else unknown
+
+
 def _sequential_pivots(correlation: Floats) -> Bools:
     """Eliminate the columns one after another, passing over those with nothing left."""
     left = correlation.copy()

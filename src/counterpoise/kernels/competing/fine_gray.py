@@ -20,7 +20,7 @@ from counterpoise.kernels.competing.fine_gray_blocks import (
     score_residuals,
 )
 from counterpoise.kernels.cox.fit import as_covariates, quadratic_form
-from counterpoise.kernels.newton import Ascent, ascend
+from counterpoise.kernels.newton import Ascent, ascend, inverse_information
 from counterpoise.kernels.risk_set import TIE_TOLERANCE
 from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
@@ -215,7 +215,7 @@ def _record(
     rows: CauseRows, of: int, design: FineGrayDesign, ascent: Ascent, start: Floats, variance: str, censoring: str
 ) -> FineGrayFit:
     p, known = start.size, ascent.verdict is not Verdict.COLLINEAR
-    naive = _naive_covariance(ascent, design.scale)
+    naive = inverse_information(ascent, design.scale)
     hazard = np.full(design.event_index.size, np.nan)
     coefficients, score, robust_score = np.full(p, np.nan), np.nan, np.nan
     if known:
@@ -257,17 +257,6 @@ def _counts(rows: CauseRows, of: int) -> dict[str, int]:
     wanted, censored = int((rows.cause == of).sum()), int((rows.cause == CENSORED).sum())
     n = rows.sets.n
     return {"n": n, "n_events": wanted, "n_competing": n - wanted - censored, "n_censored": censored}
-
-
-def _naive_covariance(ascent: Ascent, scale: Floats) -> Floats:
-    if ascent.verdict is not Verdict.COLLINEAR:
-        try:
-            inverse = np.linalg.inv(ascent.last.information)
-            if np.diag(inverse).min() > 0:
-                return inverse / np.outer(scale, scale)
-        except np.linalg.LinAlgError:
-            pass  # the information vanished on the way to infinity: there is no variance
-    return np.full((scale.size, scale.size), np.nan)
 
 
 def _robust_score(contributions: Floats, cluster: Counts | None) -> float:

@@ -11,7 +11,7 @@ from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, as
 from counterpoise.kernels.blocks import blocks
 from counterpoise.kernels.cox.blocks import evaluate, risk_sums, score_residuals
 from counterpoise.kernels.cox.design import CoxDesign, Ties, arrange
-from counterpoise.kernels.newton import Ascent, aliased_columns, ascend
+from counterpoise.kernels.newton import Ascent, aliased_columns, ascend, inverse_information
 from counterpoise.kernels.risk_set import RiskSet, risk_set
 from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
@@ -131,7 +131,7 @@ def naive_fit(
     design: CoxDesign | None,
 ) -> CoxFit:
     """Return the record of an ascent from (p,) `start`, made with covariates that were divided by (p,) `scale`."""
-    naive = _naive_covariance(ascent, scale)
+    naive = inverse_information(ascent, scale)
     known = ascent.verdict is not Verdict.COLLINEAR
     coefficients = ascent.coefficients / scale if known else np.full(scale.size, np.nan)
     null, last = ascent.first.log_likelihood, ascent.last.log_likelihood if known else np.nan
@@ -253,17 +253,6 @@ def _score_test(ascent: Ascent) -> float:
     if ascent.verdict is Verdict.COLLINEAR:
         return np.nan
     return float(ascent.first.score @ np.linalg.solve(ascent.first.information, ascent.first.score))
-
-
-def _naive_covariance(ascent: Ascent, scale: Floats) -> Floats:
-    if ascent.verdict is not Verdict.COLLINEAR:
-        try:
-            inverse = np.linalg.inv(ascent.last.information)
-            if np.diag(inverse).min() > 0:
-                return inverse / np.outer(scale, scale)
-        except np.linalg.LinAlgError:
-            pass  # the information vanished on the way to infinity: there is no variance
-    return np.full((scale.size, scale.size), np.nan)
 
 
 def _influence(design: CoxDesign, beta: Floats, naive: Floats, n: int) -> Floats:
