@@ -34,8 +34,11 @@ while (length(line <- readLines(input, n = 1)) > 0) {
   load_cohort(word[2], as.integer(word[3]), as.integer(word[4]))
   if (word[1] == "zph" && is.null(cohort$fit)) cohort$fit <- coxph(cohort$y ~ cohort$x, control = coxph.control(eps = 1e-13))
   gc(full = TRUE)
-  start <- Sys.time()
-  value <- jobs[[word[1]]](cohort)
-  seconds <- as.numeric(Sys.time() - start, units = "secs")
+  seconds <- Inf
+  for (again in seq_len(as.integer(word[5]))) {
+    start <- Sys.time()
+    value <- jobs[[word[1]]](cohort)
+    seconds <- min(seconds, as.numeric(Sys.time() - start, units = "secs"))
+  }
   cat(seconds, formatC(value, digits = 17, format = "g"), "\n"); flush(stdout())
 }

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from counterpoise.kernels.arrays import Counts, Floats
-from counterpoise.kernels.blocks import blocks
+from counterpoise.kernels.blocks import block_rows, blocks
 from counterpoise.kernels.cox.design import CoxDesign, Ties, arrange
 from counterpoise.kernels.newton import Point
 
@@ -180,10 +180,11 @@ def _gram(design: CoxDesign, expected: Floats, s: Floats, a2: Floats) -> Floats:
 
 def _product(values: Floats, factor: Floats) -> Floats:
     """Return the (p, p) product of (n, p) `values` times (n,) `factor` with itself."""
-    total = np.zeros((values.shape[1], values.shape[1]))
-    for rows in blocks(*values.shape):
-        part = values[rows] * factor[rows, None]
-        total += part.T @ part
+    n, p = values.shape
+    total, columns = np.zeros((p, p)), np.empty((p, min(block_rows(p), n)))  # columns are multiplied faster than rows
+    for rows in blocks(n, p):
+        part = np.multiply(values[rows].T, factor[rows], out=columns[:, : min(rows.stop, n) - rows.start])
+        total += part @ part.T
     return total
 
 

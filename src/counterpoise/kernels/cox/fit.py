@@ -17,7 +17,7 @@ from counterpoise.kernels.sandwich import group_codes, sandwich, sum_by_cluster
 from counterpoise.kernels.verdict import Verdict
 
 MAX_STEPS = 50
-MANY = 1_000_000  # numbers, beyond which a pass over them is dear
+MANY = 50_000  # numbers, beyond which a pass over them is dear
 SETTLED_FALL = 2e-11  # leaves the information right to better than 1e-10, and saves a pass over them
 
 AnyTies = Ties | Literal["exact"]
