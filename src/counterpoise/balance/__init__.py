@@ -5,7 +5,8 @@ from counterpoise.balance.match import Matching, match, no_match, tie_ranks
 from counterpoise.balance.match_options import MatchKeywords, MatchOptions, breaks_ties, match_options
 from counterpoise.balance.propensity import PropensityScore, propensity
 from counterpoise.balance.unmatched import Unmatched, UnmatchedRow, compare_unmatched
-from counterpoise.balance.weight import Estimand, Weighting, WeightOptions, balancing_weights, weigh, weight_slopes
+from counterpoise.balance.weight import Weighting, WeightOptions, weigh
+from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights, weight_slopes
 
 __all__ = [
     "Balance",

@@ -1,0 +1,1 @@
+"""Propensity scores, balancing weights, and what estimating them does to the effects."""
