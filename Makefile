@@ -25,7 +25,7 @@ rotterdam: $(VENV)/.for-development
 check: $(VENV)/.for-development
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/basedpyright
+	@$(BIN)/basedpyright --threads 2
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/pytest -m "not slow" -n 2
 
