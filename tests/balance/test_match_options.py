@@ -49,7 +49,7 @@ def test_impossible_options_are_one_sentence(options: Any, message: str | None) 
 
 
 def test_keywords_and_options_have_the_same_names() -> None:
-    assert set(get_type_hints(MatchKeywords)) == set(MatchOptions.model_fields)
+    assert set(get_type_hints(MatchKeywords)) | {"referent"} == set(MatchOptions.model_fields)
     known = {key for keys in USED.values() for key in keys}
     assert known | {"method"} == set(MatchOptions.model_fields)
     assert all(field.description for field in MatchOptions.model_fields.values())

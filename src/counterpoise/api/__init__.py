@@ -1,6 +1,6 @@
 """The estimators for arrays and for the columns of any dataframe: pandas, polars, pyarrow."""
 
-from counterpoise.api.balance import check_balance, match, propensity, weigh
+from counterpoise.api.balance import check_balance, match, match_arms, propensity, weigh
 from counterpoise.api.estimators import (
     aalen_johansen,
     cause_specific,
@@ -73,6 +73,7 @@ __all__ = [
     "log_rank",
     "log_rank_trend",
     "match",
+    "match_arms",
     "max_combo",
     "natural_spline",
     "nelson_aalen",

@@ -8,8 +8,9 @@ import numpy as np
 
 from counterpoise import balance as stage
 from counterpoise.api.columns import Column, labels, numbers, table
-from counterpoise.balance import Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
+from counterpoise.balance import ArmMatching, Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
 from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Counts
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
@@ -75,12 +76,42 @@ def match(
     >>> match(score, method="exact", columns={"stage": ["I", "I", "II", "II", "II", "II"]}).weights.tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    rank = (
-        None
-        if identifiers is None
-        else stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
-    )
+    rank = _ranks(identifiers, seed)
     return stage.match(score, columns=_by_name(columns), tie_rank=rank, seed=seed, **options)
+
+
+def match_arms(
+    arm: Column,
+    x: Column,
+    *,
+    referent: str | int | float | bool | None = None,
+    terms: Sequence[str] | None = None,
+    columns: Column | None = None,
+    identifiers: Column | None = None,
+    seed: int = 0,
+    **options: Unpack[MatchKeywords],
+) -> ArmMatching:
+    """Match three or more arms: each other arm to the `referent` arm, keeping the sets that are complete.
+
+    `arm` holds a label a patient; the referent is the smallest arm by default. For each other arm a score is fitted
+    on the columns of `x` and matched by the `options` of `match`, of the methods nearest and optimal. The record has
+    the sets and weights, who was left out, and the balance over all arms. More is said in
+    `counterpoise.balance.match_arms`.
+
+    >>> found = match_arms(list("aabbbccc"), [1.0, 2, 1, 2, 4, 2, 1, 5], referent="a", caliper=None)
+    >>> found.n_sets, found.weights.tolist()
+    (2, [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+    """
+    return stage.match_arms(
+        labels("arm", arm),
+        table("x", x),
+        referent=referent,
+        terms=_names(x, terms),
+        columns=_by_name(columns),
+        tie_rank=_ranks(identifiers, seed),
+        seed=seed,
+        **options,
+    )
 
 
 def check_balance(
@@ -108,6 +139,13 @@ def check_balance(
         weights=None if weights is None else numbers("weights", weights),
         pairs=pairs,
     )
+
+
+def _ranks(identifiers: Column | None, seed: int) -> Counts | None:
+    """Return the order in which ties are broken, by a hash of the identifiers where there are some."""
+    if identifiers is None:
+        return None
+    return stage.tie_ranks([str(name) for name in labels("identifiers", identifiers)], seed)
 
 
 def _names(x: Column, given: Sequence[str] | None) -> Sequence[str] | None:

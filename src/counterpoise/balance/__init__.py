@@ -3,12 +3,15 @@
 from counterpoise.balance.check import Balance, check_balance, largest_difference
 from counterpoise.balance.match import Matching, match, no_match, tie_ranks
 from counterpoise.balance.match_options import MatchKeywords, MatchOptions, breaks_ties, match_options
+from counterpoise.balance.match_several import ArmBalance, ArmMatching, arm_balance, match_arms
 from counterpoise.balance.propensity import PropensityScore, propensity
 from counterpoise.balance.unmatched import Unmatched, UnmatchedRow, compare_unmatched
 from counterpoise.balance.weight import Weighting, WeightOptions, weigh
 from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights, weight_slopes
 
 __all__ = [
+    "ArmBalance",
+    "ArmMatching",
     "Balance",
     "Estimand",
     "MatchKeywords",
@@ -19,12 +22,14 @@ __all__ = [
     "UnmatchedRow",
     "WeightOptions",
     "Weighting",
+    "arm_balance",
     "balancing_weights",
     "breaks_ties",
     "check_balance",
     "compare_unmatched",
     "largest_difference",
     "match",
+    "match_arms",
     "match_options",
     "no_match",
     "propensity",

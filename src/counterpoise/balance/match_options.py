@@ -28,8 +28,8 @@ PAIRS: Final = (
     "stability",
 )
 USED: Final[Mapping[Method, tuple[str, ...]]] = {
-    "nearest": (*PAIRS, "ratio", "max_ratio", "replacement", "order", "stability_orders"),
-    "optimal": (*PAIRS, "ratio", "min_controls", "max_controls"),
+    "nearest": (*PAIRS, "ratio", "max_ratio", "replacement", "order", "stability_orders", "referent"),
+    "optimal": (*PAIRS, "ratio", "min_controls", "max_controls", "referent"),
     "full": (*PAIRS, "estimand", "min_controls", "max_controls"),
     "subclass": ("estimand", "subclasses", "discard", "stability"),
     "coarsened": ("estimand", "cutpoints", "exact", "discard"),
@@ -143,6 +143,13 @@ class MatchOptions(Options):
     stability_orders: tuple[Order, ...] = Field(
         default=(), description="Further orders in which the reruns of `stability` are made."
     )
+    referent: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A level of treatment.groups to which each other level is matched as well, in the same way, for a "
+        "comparison of all groups in the same patients (common referent); the smallest group is best. Left out: only "
+        "the two arms are matched.",
+    )
 
     @field_validator("caliper", mode="before")
     @classmethod
@@ -191,7 +198,7 @@ def breaks_ties(options: MatchOptions) -> bool:
 
 
 class MatchKeywords(TypedDict, total=False):
-    """The options of `MatchOptions` as keywords."""
+    """The options of `MatchOptions` as keywords, but for the referent, which is an argument of `match_arms`."""
 
     method: Method
     distance: Distance
@@ -223,6 +230,8 @@ def match_options(keywords: MatchKeywords) -> MatchOptions:
 
     Raises `InputError`, one sentence an option, where one is not known or does not belong to the method.
     """
+    if "referent" in keywords:
+        raise InputError("`referent` belongs to `match_arms`; it has no meaning for two arms.")
     try:
         return MatchOptions.model_validate(keywords)
     except ValidationError as error:

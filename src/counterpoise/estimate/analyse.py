@@ -13,6 +13,7 @@ from counterpoise.estimate.baseline import baseline_table
 from counterpoise.estimate.bootstrap import BootstrapEffect, bootstrap_effects
 from counterpoise.estimate.contrasts import Contrast, matched_contrast, unadjusted_contrast, weighted_contrast
 from counterpoise.estimate.curves import arm_curve, compare_curves, follow_up
+from counterpoise.estimate.group_matching import MatchedGroups, matched_groups
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
 from counterpoise.estimate.stability import stability
@@ -80,7 +81,15 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         bootstrap=bootstrap,
         subgroups=subgroups,
         stability=again,
+        matched_groups=_matched_groups(design, adjustments, options),
     )
+
+
+def _matched_groups(design: Design, adjustments: Adjustments | None, options: AnalysisOptions) -> MatchedGroups | None:
+    if adjustments is None:
+        return None
+    shared = (options.horizon, options.curves, options.cox.ties)
+    return matched_groups(design, adjustments.rows, options.matching, options.bootstrap.seed, *shared)
 
 
 def _event_shares(design: Design, endpoint: Endpoint, confidence: float) -> tuple[EventShare, EventShare, EventShare]:

@@ -7,6 +7,7 @@ from counterpoise.estimate.baseline import BaselineTable
 from counterpoise.estimate.bootstrap import BootstrapEffect
 from counterpoise.estimate.contrasts import Contrast
 from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
+from counterpoise.estimate.group_matching import MatchedGroups
 from counterpoise.estimate.hazards import HazardModel, HazardTable
 from counterpoise.estimate.stability import Stability
 from counterpoise.estimate.subgroups import SubgroupAnalysis
@@ -28,7 +29,8 @@ class Analyses:
     `events` counts all patients, the controls and the treated; `overall` is the curve of all patients;
     `contrasts` is ordered by endpoint and then by adjustment; there is none of matched patients where no pair
     could be made. `stability` shows how far the matched comparisons hang on the breaking of ties; None where that was
-    not asked for, or the method has no ties to break.
+    not asked for, or the method has no ties to break. `matched_groups` compares all groups in sets by common referent;
+    None where the plan names no referent.
     """
 
     baseline: BaselineTable
@@ -44,6 +46,7 @@ class Analyses:
     bootstrap: tuple[BootstrapEffect, ...]
     subgroups: SubgroupAnalysis | None
     stability: Stability | None = None
+    matched_groups: MatchedGroups | None = None
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""

@@ -82,7 +82,9 @@ def common_referent(
     has_partner[own] = has_partner[others].all(axis=0)
     if not has_partner[own].any():
         counts = ", ".join(f"{has_partner[code].sum()} have one in {labels[code]}" for code in others)
-        raise InputError(f"No row of arm {referent} has a partner in every other arm: {counts}; loosen the limits.")
+        raise InputError(
+            f"No patient of arm {referent} has a partner in every other arm: {counts}; loosen the limits, or set none."
+        )
     row, partner, distance = (np.concatenate(part) for part in zip(*parts, strict=True))
     kept = np.flatnonzero(has_partner[own][row])
     number = np.full(n, -1)
@@ -107,7 +109,8 @@ def _links(
     except InputError as error:
         raise InputError(f"Arm {label}: {error}") from error
     of_set = np.unique(np.column_stack([sets.link_set, sets.treated]), axis=0)[:, 0]
-    if not of_set.size or np.unique(of_set).size < of_set.size:
+    in_strata = not of_set.size and (sets.set >= 0).any()
+    if in_strata or np.unique(of_set).size < of_set.size:
         raise InputError("`match_one` must match each referent row on its own: nearest or optimal, not full or strata.")
     return rows[sets.treated], rows[sets.control], sets.distance
 
