@@ -152,8 +152,8 @@ def test_what_gives_no_weight_is_refused(probability: list[float], treatment: li
 
 
 def test_unknown_estimands_and_quantiles_out_of_order_are_refused() -> None:
-    with pytest.raises(InputError, match="`estimand` must be ATE, ATT, ATC or ATO; it is 'ATM'"):
-        balancing_weights([0.5, 0.5], [0, 1], estimand="ATM")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="`estimand` must be ATE, ATT, ATC, ATO, ATM or ATEN; it is 'ATOS'"):
+        balancing_weights([0.5, 0.5], [0, 1], estimand="ATOS")  # pyright: ignore[reportArgumentType]
     score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     with pytest.raises(InputError, match="`truncate` must hold two quantiles, the smaller first"):
         weigh(score, truncate=(0.99, 0.01))
