@@ -74,14 +74,14 @@ def symmetric(probability: ArrayLike, treatment: ArrayLike, *, threshold: float 
 def crump(probability: ArrayLike, treatment: ArrayLike) -> Trimming:
     """Keep the rows among which the average effect is estimated with the least variance (outcome variance constant).
 
-    With g = 1 / (e (1 - e)), or for several arms the sum of the inverse chances of all, rows with g <= limit stay, where
-    the limit is twice the mean of g among those who stay (the largest such limit, where the sample has several); all
-    stay where the largest g is at most twice the mean. For two arms that is a <= e <= 1 - a with
+    With g = 1 / (e (1 - e)), or for several arms the sum of the inverse chances of all, rows with g <= limit stay,
+    where the limit is twice the mean of g among those who stay (the largest such limit, where the sample has several);
+    all stay where the largest g is at most twice the mean. For two arms that is a <= e <= 1 - a with
     a = 1/2 - sqrt(1/4 - 1/limit). Arguments are those of `symmetric`.
 
     >>> trimming = crump([0.001, 0.3, 0.4, 0.5, 0.6, 0.7], [0, 0, 1, 0, 1, 1])
     >>> trimming.kept, trimming.bounds.round(4), round(trimming.sum_limit, 4)
-    (array([False,  True,  True,  True,  True,  True]), array([0.1315, 0.1315]), 8.7571)
+    (array([False,  True,  True,  True,  True,  True]), array([0.1317, 0.1317]), 8.7429)
 
     Raises `InputError` as `symmetric`.
 
@@ -109,8 +109,9 @@ def sturmer(probability: ArrayLike, treatment: ArrayLike, *, quantile: float | N
     for two arms, for k arms .05 x 2/k, Yoshida's. Where the two bounds cross nobody stays. Other arguments are those of
     `symmetric`.
 
-    >>> sturmer([0.1, 0.2, 0.3, 0.8, 0.15, 0.4, 0.7, 0.9], [0, 0, 0, 0, 1, 1, 1, 1], quantile=0.25).bounds
-    array([0.575 , 0.3375])
+    >>> trimming = sturmer([0.1, 0.3, 0.4, 0.5, 0.6, 0.2, 0.4, 0.5, 0.7, 0.9], [0] * 5 + [1] * 5, quantile=0.25)
+    >>> trimming.bounds, trimming.kept.nonzero()[0]
+    (array([0.5, 0.4]), array([2, 3, 6, 7]))
 
     Raises `InputError` as `symmetric`.
 
@@ -126,9 +127,9 @@ def sturmer(probability: ArrayLike, treatment: ArrayLike, *, quantile: float | N
 def walker(probability: ArrayLike, treatment: ArrayLike, *, threshold: float | None = None) -> Trimming:
     """Keep the rows whose preference for every arm is at least `threshold`.
 
-    The preference (`overlap.preference_score`) is the chance of an arm as it would be were all arms of one size: for two
-    arms, threshold <= F <= 1 - threshold with logit F = logit e - logit p. The default is .3 for two arms, for k arms
-    .3 x 2/k, Yoshida's. Other arguments are those of `symmetric`.
+    The preference (`overlap.preference_score`) is the chance of an arm as it would be were all arms of one size: for
+    two arms, threshold <= F <= 1 - threshold with logit F = logit e - logit p. The default is .3 for two arms, for k
+    arms .3 x 2/k, Yoshida's. Other arguments are those of `symmetric`.
 
     >>> walker([0.05, 0.1, 0.2, 0.4], [0, 0, 0, 1]).kept
     array([False, False,  True,  True])
@@ -165,8 +166,8 @@ def trim_and_refit(
 ) -> TrimmedScore:
     """Trim by a score, then fit the score anew to those who stay: their weights have to balance them, not all.
 
-    `rule` takes the chances and the treatment (`crump`, or `lambda e, a: symmetric(e, a, threshold=0.05)`), `fit` a mask
-    (n,) of the rows to be fitted. One round is the convention: those who stay are not trimmed again by the new score,
+    `rule` takes the chances and the treatment (`crump`, or `lambda e, a: symmetric(e, a, threshold=0.05)`), `fit` a
+    mask (n,) of the rows to be fitted. One round is the convention: those who stay are not trimmed again by the new score,
     though some of them may lie beyond its bounds. With more rounds they are, until none leaves or the rounds are used.
 
     >>> from counterpoise.kernels.weighting.weight_model import outside_score
@@ -246,9 +247,9 @@ def _trimming(
     before = np.bincount(codes, minlength=arms.size)
     after = np.bincount(codes[kept], minlength=arms.size)
     if (after == 0).any():
-        empty = arms[after == 0][0]
+        empty = int(np.flatnonzero(after == 0)[0])
         raise InputError(
-            f"`probability` must leave rows in every arm; by the rule {rule!r} none of the {before[after == 0][0]} rows of "
-            f"arm {empty!s} stays. The arms overlap too little to be compared."
+            f"`probability` must leave rows in every arm; by the rule {rule!r} none of the {before[empty]} rows of arm "
+            f"{arms[empty]!s} stays. The arms overlap too little to be compared."
         )
     return Trimming(rule, kept, arms, bounds, sum_limit, before, after)
