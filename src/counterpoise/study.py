@@ -21,6 +21,7 @@ from counterpoise.estimate import (
     compare_adverse_event,
     compare_toxicity,
     dose_summary,
+    groups_problem,
 )
 from counterpoise.findings import Finding, review
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
@@ -99,9 +100,11 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
         cohort = select(plan, read(plan, folder, table))
         _published(plan, folder)
         if plan.balance:
-            options = plan.balance.weights, plan.balance.matching
-            reason = adjust(cohort.design, *options, plan.bootstrap.seed).matching.reason
-            return (Problem("plan: balance.matching", reason),) if reason else ()
+            seed = plan.bootstrap.seed
+            adjusted = adjust(cohort.design, plan.balance.weights, plan.balance.matching, seed)
+            groups = groups_problem(cohort.design, adjusted.rows, plan.balance.matching, seed)
+            found = ("balance.matching", adjusted.matching.reason), ("balance.matching.referent", groups)
+            return tuple(Problem(f"plan: {key}", reason) for key, reason in found if reason)
     except ProblemsError as error:
         return error.problems
     except InputError as error:

@@ -31,6 +31,7 @@ from counterpoise.estimate.group_matching import (
     MatchedGroups,
     compare_groups,
     fit_groups,
+    groups_problem,
     matched_groups,
 )
 from counterpoise.estimate.hazards import (
@@ -116,6 +117,7 @@ __all__ = [
     "event_share",
     "fit_groups",
     "follow_up",
+    "groups_problem",
     "hazard_model",
     "hazard_ratio",
     "hazard_table",

@@ -65,19 +65,14 @@ def matched_groups(
 
     Source: Lopez and Gutman, Stat Sci 2017;32:432-454.
     """
-    groups = design.groups
-    if groups is None or options.referent is None:
+    if design.groups is None or options.referent is None:
         return None
-    codes = groups.codes[rows]
-    present = [code for code in range(len(groups.labels)) if (codes == code).any()]
-    labels = tuple(groups.labels[code] for code in present)
-    arm = np.searchsorted(present, codes)
+    labels, arm = _arms(design, rows)
     place = labels.index(options.referent) if options.referent in labels else -1
-    sizes = tuple(np.bincount(arm).tolist())
     try:
-        matching = _match(design, rows, arm, labels, options, seed)
+        matching = _match(design, rows, options, seed)
     except InputError as error:
-        none = (0,) * len(labels)
+        none, sizes = (0,) * len(labels), tuple(np.bincount(arm).tolist())
         return MatchedGroups(labels, place, none, sizes, None, None, SET_ROBUST, (), str(error))
     parts, names = zip(*(level_indicators(item) for item in design.score.covariates), strict=True)
     balance = arm_balance(np.hstack(parts)[rows], matching.sets, [name for part in names for name in part])
@@ -148,13 +143,29 @@ def fit_groups(time: Floats, event: Bools, matching: ArmMatching, ties: Ties) ->
     return fit, two_way_covariance(fit.influence, cluster, member)
 
 
-def _match(
-    design: Design, rows: Counts, arm: Counts, labels: tuple[str, ...], options: MatchOptions, seed: int
-) -> ArmMatching:
-    assert options.referent is not None
+def groups_problem(design: Design, rows: Counts, options: MatchOptions, seed: int) -> str:
+    """Say why the groups cannot be matched by common referent; nothing where they can, or are not to be."""
+    if design.groups is None or options.referent is None:
+        return ""
+    try:
+        _match(design, rows, options, seed)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _arms(design: Design, rows: Counts) -> tuple[tuple[str, ...], Counts]:
+    """Return the labels of the groups that have patients among the rows, and each patient's place among them."""
+    assert design.groups is not None
+    present, arm = np.unique(design.groups.codes[rows], return_inverse=True)
+    return tuple(design.groups.labels[code] for code in present), arm
+
+
+def _match(design: Design, rows: Counts, options: MatchOptions, seed: int) -> ArmMatching:
+    labels, arm = _arms(design, rows)
     if options.referent not in labels:
         raise InputError(
-            f"`referent` must be a level of the groups among the patients who have a score: {', '.join(labels)}; it is "
+            f"`referent` must be one of {', '.join(labels)}, the groups of the patients who have a score; it is "
             f"{options.referent!r}."
         )
     # Numbered in the order of the study, the arms keep that order; their names are put back into what is refused.

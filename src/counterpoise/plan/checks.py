@@ -51,7 +51,7 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
             Problem(f"{name}: balance.covariates", "must name at least one covariate", "or remove [balance]")
         )
     if plan.balance:
-        problems += _matching_problems(plan.balance, name)
+        problems += _matching_problems(plan.balance, plan.treatment.groups, name)
     if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
         what = "is not known to the bootstrap"
         problems.append(
@@ -60,8 +60,11 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
     return problems
 
 
-def _matching_problems(balance: BalanceOptions, name: str) -> Iterable[Problem]:
-    """Find columns that are to be coarsened but are no covariates of the score, on which coarsened matching works."""
+def _matching_problems(balance: BalanceOptions, groups: str | None, name: str) -> Iterable[Problem]:
+    """Find a referent without groups, and columns to be coarsened that are no covariates of the score."""
+    if balance.matching.referent is not None and not groups:
+        what = "needs treatment.groups, which are to be compared"
+        yield Problem(f"{name}: balance.matching.referent", what, "name their column there, or remove `referent`")
     for used in balance.matching.cutpoints:
         if used not in balance.covariates:
             what = f"`{used}` is not among balance.covariates, all of which are matched on"

@@ -8,6 +8,7 @@ from counterpoise.report.content.cohort import events_section, patients_section,
 from counterpoise.report.content.curves import curves_section
 from counterpoise.report.content.front import findings_section, summary_section
 from counterpoise.report.content.hazards import cox_section
+from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
 from counterpoise.report.content.published import published_section
 from counterpoise.report.content.subgroups import subgroups_section
@@ -27,6 +28,7 @@ SECTIONS: tuple[Section, ...] = (
     cox_section,
     balance_section,
     adjusted_section,
+    matched_groups_section,
     subgroups_section,
     toxicity_section,
     published_section,

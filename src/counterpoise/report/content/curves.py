@@ -48,7 +48,7 @@ def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     assert study.design.groups is not None
     caption = f"Survival by {phrase(study.design.groups.label)}, unadjusted"
     panels = [
-        _panel(
+        survival_panel(
             study,
             c.endpoint.short,
             c.endpoint.label,
@@ -57,7 +57,7 @@ def curves_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         )
         for c in study.analyses.by_groups
     ]
-    yield from _survival_figures(study, "curves_groups", caption, panels)
+    yield from survival_figures(study, "curves_groups", caption, panels)
     yield _group_table(study, numbers)
 
 
@@ -73,8 +73,8 @@ def contrast_figures(study: Study, numbers: Numbers, adjustment: str, name: str,
             f"{_test_name(contrast.curve_test)} " + numbers.text(f"{{{place}.curve_p:p_equation}}"),
         )
         weighted = adjustment == "weighted" or (adjustment == "matched" and _is_weighted(study))
-        panels.append(_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, weighted))
-    yield from _survival_figures(study, name, caption, panels)
+        panels.append(survival_panel(study, endpoint.short, endpoint.label, contrast.arms, lines, weighted))
+    yield from survival_figures(study, name, caption, panels)
 
 
 def _is_weighted(study: Study) -> bool:
@@ -87,7 +87,7 @@ def _test_name(test: str) -> str:
     return short[:1].upper() + short[1:]
 
 
-def _survival_figures(study: Study, name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
+def survival_figures(study: Study, name: str, caption: str, panels: Sequence[SurvivalPanel]) -> Iterable[Figure]:
     """Put up to four panels on a figure, and say where curves end before the follow-up does."""
     cut = any(endpoint.time.max() > panels[0].ticks[-1] for endpoint in study.design.endpoints)
     scaled = any(panel.at_risk_title == WEIGHTED for panel in panels)
@@ -99,9 +99,10 @@ def _survival_figures(study: Study, name: str, caption: str, panels: Sequence[Su
         yield Figure(f"{name}{suffix}", caption, alt, SurvivalFigure(part), notes)
 
 
-def _panel(
+def survival_panel(
     study: Study, short: str, label: str, arms: Sequence[ArmCurve], annotation: tuple[str, ...], weighted: bool = False
 ) -> SurvivalPanel:
+    """Return the curves of one endpoint; `weighted` says that numbers at risk are."""
     ticks = _ticks(study)
     return SurvivalPanel(
         title=label,

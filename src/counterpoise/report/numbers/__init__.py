@@ -20,6 +20,7 @@ from counterpoise.report.numbers.effects import (
     slug,
     subgroup_numbers,
 )
+from counterpoise.report.numbers.group_matching import matched_group_numbers
 from counterpoise.report.numbers.matching import matching_numbers, matching_settings
 from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
 from counterpoise.study import Study
@@ -36,6 +37,7 @@ COLLECTORS = (
     balance_numbers,
     matching_numbers,
     contrast_numbers,
+    matched_group_numbers,
     subgroup_numbers,
     toxicity_numbers,
 )
