@@ -39,6 +39,7 @@ NOT_ESTIMATED = {
     "findings.balance_after_matching.threshold",
     "findings.balance_after_weighting.threshold",
     "findings.follow_up_reach.horizon",
+    "findings.subgroups_not_balanced.threshold",
     *(f"{endpoint}.weighted.bootstrap_failed" for endpoint in ("os", "dfs", "lrrfs", "dmfs")),
 }
 BOOTSTRAPPED = tuple(golden("imn_study", "bootstrap"))

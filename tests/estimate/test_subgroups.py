@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from counterpoise.balance import Estimand, MatchOptions, WeightOptions
+from counterpoise.balance import Estimand, MatchOptions, WeightOptions, propensity, weigh
 from counterpoise.design import Design
 from counterpoise.estimate import (
     SubgroupAnalysis,
@@ -203,3 +203,38 @@ def test_unadjusted_patients_of_equal_weight_are_the_model_of_hazards() -> None:
     found = subgroups(design, estimand="ATO")
     plain = hazard_model(design.endpoints[0], terms([flag("boost", design.treatment.received)], 12))
     assert found.overall.log_estimate == pytest.approx(plain.ratios[0].log_estimate, rel=1e-8)
+
+
+def test_a_score_of_its_own_is_that_of_the_subgroup_alone(of_rotterdam: SubgroupAnalysis) -> None:
+    """The whole chain on the subgroup as a cohort gives the same ratio, and balances it better than the whole's."""
+    design = node_positive()
+    grade = next(item for item in design.subgroups if item.name == "grade3")
+    for code, effect in enumerate(of_rotterdam.variables[0].levels):
+        rows = np.flatnonzero(grade.values == code)
+        part = reorder(design, rows)
+        x = part.score.x[:, np.ptp(part.score.x, axis=0) > 0]
+        score = propensity(part.treatment.received, x)
+        weights = weigh(score, stabilised=False).weights
+        of_os = part.endpoints[0]
+        fit = cox(of_os.time, of_os.event, part.treatment.received.astype(float), weights=weights)
+        assert effect.within.reason == ""
+        np.testing.assert_allclose(effect.within.ratio.log_estimate, fit.coefficients[0], rtol=ITERATED)
+        np.testing.assert_allclose(effect.within.ratio.std_error, fit.std_error[0], rtol=ITERATED)
+        assert effect.within.refitted < effect.within.whole
+
+
+def test_a_subgroup_without_two_patients_of_each_arm_has_no_score_of_its_own() -> None:
+    level = [0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0]
+    for effect in subgroups(small([1] * 12, level)).variables[0].levels:
+        assert min(effect.sizes) == 1
+        assert effect.within.reason == "an arm has fewer than two patients"
+        assert np.isnan([effect.within.whole, effect.within.refitted, effect.within.ratio.estimate]).all()
+
+
+def test_truncated_weights_are_not_made_again_inside() -> None:
+    design = node_positive()
+    adjusted = adjust(design, WeightOptions(truncate=(0.01, 0.99)), MatchOptions(), seed=1)
+    effect = subgroup_analysis(design, adjusted, OF_OS).variables[0].levels[0]
+    assert effect.within.reason == "truncated weights are not made again"
+    assert effect.within.whole > 0
+    assert np.isnan(effect.within.refitted)

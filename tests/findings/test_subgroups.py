@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
+from counterpoise.estimate import SubgroupEffect
+from counterpoise.findings.subgroups import subgroup_interactions, subgroups_not_balanced, subgroups_with_few_events
 from tests.findings.cases import (
     Case,
     apply,
@@ -54,3 +55,24 @@ def with_interactions(case: Case, tests: tuple[float, float]) -> Case:
     assert analyses.subgroups is not None
     variables = tuple(replace(v, interaction_p=p) for v, p in zip(analyses.subgroups.variables, tests, strict=True))
     return design, replace(analyses, subgroups=replace(analyses.subgroups, variables=variables))
+
+
+def with_balance(case: Case, whole: list[float], reasons: list[str]) -> Case:
+    """The same study with these largest differences inside its five subgroups."""
+    design, analyses = case
+    assert analyses.subgroups is not None
+    given = iter(zip(whole, reasons, strict=True))
+
+    def changed(level: SubgroupEffect) -> SubgroupEffect:
+        value, reason = next(given)
+        return replace(level, within=replace(level.within, whole=value, reason=reason))
+
+    variables = tuple(replace(v, levels=tuple(changed(x) for x in v.levels)) for v in analyses.subgroups.variables)
+    return design, replace(analyses, subgroups=replace(analyses.subgroups, variables=variables))
+
+
+def test_subgroups_that_the_weights_do_not_balance_are_counted(case: Case) -> None:
+    found = only(subgroups_not_balanced, with_balance(case, [0.1, 0.3, NAN, 0.8, 0.25], ["", "", "x", "x", ""]))
+    assert found.values == {"threshold": 0.25, "off": 2, "judged": 4, "worst": 0.8, "fitted": 3}
+    assert apply(subgroups_not_balanced, with_balance(case, [0.1] * 5, [""] * 5)) == []
+    assert apply(subgroups_not_balanced, (case[0], replace(case[1], subgroups=None))) == []

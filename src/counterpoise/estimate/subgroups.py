@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc
 
-from counterpoise.design import Covariate, Design, Endpoint
+from counterpoise.design import Covariate, Design, Endpoint, level_indicators
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import SubgroupOptions
+from counterpoise.estimate.subgroup_weights import Balancing, WithinSubgroup, balance_within
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.cox.fit import Ties, cox
 from counterpoise.kernels.verdict import Verdict
@@ -19,7 +20,7 @@ class SubgroupEffect:
     """One level of one variable; `sizes` and `events` are of the control and the treated arm.
 
     `ratio` uses the weights of the whole cohort and the robust variance; `too_few` says that it rests on too
-    few events to be shown.
+    few events to be shown. `within` tells what those weights balance inside, and what weights made inside give.
     """
 
     level: str
@@ -28,6 +29,7 @@ class SubgroupEffect:
     ratio: HazardRatio
     too_few: bool
     verdict: Verdict
+    within: WithinSubgroup
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +72,7 @@ def subgroup_analysis(
         weights,
         ties,
         confidence,
+        _balancing(design, adjustments),
     )
     overall, _ = _ratio("All patients", data, np.ones(rows.size, dtype=bool))
     variables = tuple(_variable(item, item.values[rows], data, options) for item in design.subgroups)
@@ -84,6 +87,12 @@ class _Weighted:
     weights: Floats
     ties: Ties
     confidence: float
+    balancing: Balancing
+
+
+def _balancing(design: Design, adjustments: Adjustments) -> Balancing:
+    columns = np.hstack([level_indicators(item)[0] for item in design.score.covariates])[adjustments.rows]
+    return Balancing(adjustments, columns, adjustments.balance.scale)
 
 
 def _variable(item: Covariate, values: Floats, data: _Weighted, options: SubgroupOptions) -> SubgroupVariable:
@@ -96,7 +105,9 @@ def _level(label: str, data: _Weighted, members: Bools, options: SubgroupOptions
     events = _by_arm(members & data.event, data.treated)
     too_few = sum(events) < options.minimum_events or min(events) < options.minimum_events_per_arm
     ratio, verdict = _ratio(label, data, members)
-    return SubgroupEffect(label, sizes, events, ratio, too_few, verdict)
+    outcome = data.time, data.event
+    within = balance_within(label, members, data.balancing, outcome, ties=data.ties, confidence=data.confidence)
+    return SubgroupEffect(label, sizes, events, ratio, too_few, verdict, within)
 
 
 def _by_arm(members: Bools, treated: Bools) -> tuple[int, int]:

@@ -13,7 +13,11 @@ from counterpoise.findings.multiplicity import multiplicity
 from counterpoise.findings.proportional_hazards import proportional_hazards
 from counterpoise.findings.response import response_measured_differently
 from counterpoise.findings.stability import unstable_matching
-from counterpoise.findings.subgroups import subgroup_interactions, subgroups_with_few_events
+from counterpoise.findings.subgroups import (
+    subgroup_interactions,
+    subgroups_not_balanced,
+    subgroups_with_few_events,
+)
 from counterpoise.findings.variance import bootstrap_failures, tests_on_either_side, weighted_against_naive
 from counterpoise.findings.weights import extreme_weights
 
@@ -30,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     extreme_weights,
     proportional_hazards,
     subgroups_with_few_events,
+    subgroups_not_balanced,
     subgroup_interactions,
     tests_on_either_side,
     estimands_differ,

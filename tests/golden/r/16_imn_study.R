@@ -286,7 +286,17 @@ bootstrap <- function() {
 }
 
 SUBGROUPS <- c("ct34", "pcr", "imnd", "subtype")
-FEW <- logical(); INTERACTION <- numeric()
+FEW <- logical(); INTERACTION <- numeric(); WITHIN <- list()
+largest_within <- function(rows, w) max(abs(apply(covariates[rows, ], 2, function(x) weighted.mean(x[treated[rows]], w[treated[rows]]) - weighted.mean(x[!treated[rows]], w[!treated[rows]])) / SCALE))
+within_subgroup <- function(id, rows) {   # a score of its own, from the columns that vary there
+  x <- X[rows, ][, c(TRUE, apply(X[rows, -1], 2, function(v) length(unique(v)) > 1))]
+  s <- suppressWarnings(glm.fit(x, d$a[rows], family = binomial(), control = GLM_CONTROL)); e <- fitted(s); separated <- any(pmin(e, 1 - e) < 1e-9)
+  w <- ifelse(treated[rows], 1 / e, 1 / (1 - e)); part <- cbind(d[rows, ], own = w)
+  put(paste0(id, ".largest.crude"), largest_within(rows, rep(1, sum(rows)))); put(paste0(id, ".largest.whole"), largest_within(rows, d$w[rows]))
+  put(paste0(id, ".largest.refitted"), if (separated) NA else largest_within(rows, w))
+  WITHIN[[id]] <<- c(whole = largest_within(rows, d$w[rows]), fitted = !separated)
+  if (!separated) { g <- fit_cox("os", "a", part, weights = quote(own), robust = TRUE); ratio(paste0(id, ".refitted.hazard_ratio"), coef(g)[[1]], sqrt(g$var[1]), g) }
+}
 subgroups <- function() for (v in SUBGROUPS) {
   d$v <- factor(d[[v]]); f <- fit_cox("os", "a * v", d, weights = quote(w), robust = TRUE); k <- grep(":", names(coef(f)))
   INTERACTION[v] <<- wald(coef(f)[k], f$var[k, k, drop = FALSE]); put(sprintf("subgroups.%s.interaction", v), INTERACTION[[v]])
@@ -294,6 +304,7 @@ subgroups <- function() for (v in SUBGROUPS) {
     x <- d[d$v == levels(d$v)[l], ]; id <- sprintf("subgroups.%s.l%d", v, l - 1); g <- fit_cox("os", "a", x, weights = quote(w), robust = TRUE)
     for (arm in 0:1) { name <- c("control", "treated")[arm + 1]; put(sprintf("%s.%s.n", id, name), sum(x$a == arm)); put(sprintf("%s.%s.events", id, name), sum(x$os_event[x$a == arm])) }
     ratio(paste0(id, ".hazard_ratio"), coef(g)[[1]], sqrt(g$var[1]), g)
+    within_subgroup(id, d$v == levels(d$v)[l])
     FEW[paste0(v, l)] <<- sum(x$os_event) < 10 || min(tapply(x$os_event, x$a, sum)) < 3
   }
 }
@@ -332,6 +343,8 @@ findings <- function() {
   put(id("response_measured_differently.share_unexamined"), mean(d$pcr[d$imnd == 0])); put(id("response_measured_differently.share_examined"), mean(d$pcr[d$imnd == 1]))
   f <- fit_cox("os", "a"); put(id("tests_on_either_side.os_unadjusted_wald"), wald_p(f, f$var)); put(id("tests_on_either_side.os_unadjusted_curve"), pchisq(survdiff(outcome("os", "a"), d)$chisq, 1, lower.tail = FALSE))
   put(id("estimands_differ.pairs"), sum(MATCHED) / 2); put(id("estimands_differ.treated"), sum(treated & !MATCHED)); put(id("estimands_differ.control"), sum(!treated & !MATCHED))
+  inside <- do.call(rbind, WITHIN); off <- inside[, "whole"] > .25
+  put(id("subgroups_not_balanced.off"), sum(off)); put(id("subgroups_not_balanced.judged"), nrow(inside)); put(id("subgroups_not_balanced.worst"), max(inside[, "whole"])); put(id("subgroups_not_balanced.fitted"), sum(inside[, "fitted"]))
   put(id("subgroups_few_events.few"), sum(FEW)); put(id("subgroups_few_events.total"), length(FEW))
   smaller <- min(table(d$a)); put(id("score_size.columns"), ncol(X) - 1); put(id("score_size.smaller"), smaller); put(id("score_size.ratio"), smaller / (ncol(X) - 1)); put(id("score_size.safe"), smaller %/% 10)
   put(id("weights.ess_control"), ess(d$w[!treated])); put(id("weights.ess_treated"), ess(d$w[treated])); put(id("weights.control"), sum(!treated)); put(id("weights.treated"), sum(treated))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from counterpoise.estimate import HazardRatio, SubgroupAnalysis
-from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, text, with_interval
+from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, known, ratio_cells, text, with_interval
 from counterpoise.report.document import Block, Figure, Heading, Row, Table
 from counterpoise.report.figures import ForestFigure, ForestRow
 from counterpoise.report.numbers import Numbers
@@ -34,6 +34,7 @@ def subgroups_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     drawing = _forest(study, numbers, subgroups)
     yield Figure("forest", caption, f"Forest plot of {subgroups.endpoint.short} by subgroup.", drawing)
     yield _table(study, numbers, subgroups, caption)
+    yield _within_table(numbers, subgroups)
 
 
 def _lines(numbers: Numbers, subgroups: SubgroupAnalysis) -> Iterable[tuple[str, str, tuple[_Line, ...]]]:
@@ -115,3 +116,31 @@ def _table(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis, caption:
         "{settings.subgroup_events_per_arm:count} in an arm."
     )
     return Table("subgroups", caption, (titles,), tuple(rows), (numbers.parts(note),))
+
+
+def _within_table(numbers: Numbers, subgroups: SubgroupAnalysis) -> Table:
+    """Set what the weights of the whole cohort balance inside each subgroup beside what its own weights do."""
+    rows: list[Row] = []
+    reasons: dict[str, list[str]] = {}
+    for variable in subgroups.variables:
+        rows.append(body(variable.covariate.label, [text("")] * 5))
+        for level, effect in enumerate(variable.levels):
+            place = f"subgroups.{variable.covariate.name}.l{level}"
+            keys = [f"{place}.largest.{key}" for key in ("crude", "whole", "refitted")]
+            cells = [numbers.cell(f"{{{key}:number2}}") if known(numbers, key) else text("–") for key in keys]
+            ratio = f"{place}.refitted.hazard_ratio"
+            shown = not effect.within.reason and not effect.too_few and known(numbers, ratio)
+            cells += ratio_cells(numbers, ratio) if shown else [text("–"), text("–")]
+            rows.append(body(effect.level, cells, indent=1))
+            if effect.within.reason:
+                reasons.setdefault(effect.within.reason, []).append(f"{variable.covariate.label}: {effect.level}")
+    titles = (
+        head("", text("Largest |SMD|", 3), text("Score fitted in the subgroup", 2)),
+        head("Subgroup", "Unweighted", "Weights of all", "Weights of its own", numbers.cell(f"HR ({CONFIDENCE})"), "P"),
+    )
+    note = (
+        "A score of the whole cohort need not balance its parts. Standardised differences are over the standard "
+        "deviations of the whole cohort. "
+    )
+    note += " ".join(f"No score of its own ({reason}): {'; '.join(names)}." for reason, names in reasons.items())
+    return Table("subgroup_balance", "Balance inside the subgroups", titles, tuple(rows), (numbers.parts(note),))

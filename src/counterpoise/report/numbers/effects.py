@@ -5,7 +5,15 @@ from collections.abc import Iterable
 import numpy as np
 
 from counterpoise.balance import Balance, PropensityScore, Weighting
-from counterpoise.estimate import STRATIFIED, ArmCurve, Contrast, CurveComparison, HazardModel, HazardRatio
+from counterpoise.estimate import (
+    STRATIFIED,
+    ArmCurve,
+    Contrast,
+    CurveComparison,
+    HazardModel,
+    HazardRatio,
+    SubgroupEffect,
+)
 from counterpoise.kernels.imbalance import Imbalance
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
@@ -228,3 +236,18 @@ def subgroup_numbers(study: Study) -> Iterable[Number]:
             yield hazard_number(
                 effect.ratio, f"{where}.hazard_ratio", method, estimand, sum(effect.sizes), sum(effect.events)
             )
+            yield from _within(effect, where, estimand)
+
+
+def _within(effect: SubgroupEffect, place: str, estimand: str) -> Iterable[Number]:
+    within = effect.within
+    for key, value, weights in (
+        ("crude", within.crude, "no weights"),
+        ("whole", within.whole, "weights of the whole cohort"),
+        ("refitted", within.refitted, "weights of a score fitted in the subgroup"),
+    ):
+        yield Number(f"{place}.largest.{key}", value, method=f"largest absolute standardised difference, {weights}")
+    if not within.reason:
+        method = "Cox, robust variance, weights of a score fitted in the subgroup"
+        n, events = sum(effect.sizes), sum(effect.events)
+        yield hazard_number(within.ratio, f"{place}.refitted.hazard_ratio", method, estimand, n, events)
