@@ -236,7 +236,7 @@ def test_effective_sample_size_is_at_most_n_and_free_of_scale(weights: list[floa
         ([1, 2], [0, 1], {"scale": [-1]}, "`scale` must not be negative"),
         ([1, 2], [1, 1], {}, "`treatment` must hold treated and control rows"),
         ([1], [1], {}, "`treatment` must hold treated and control rows"),
-        ([1, 2], [0, 1], {"denominator": "all"}, "`denominator` must be pooled, treated or control; it is 'all'"),
+        ([1, 2], [0, 1], {"denominator": "both"}, "`denominator` must be pooled, .*, all or weighted; it is 'both'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(
