@@ -1,0 +1,1 @@
+"""Effects estimated with weights: their variances know that the weights were estimated."""
