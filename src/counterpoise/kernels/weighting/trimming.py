@@ -167,8 +167,9 @@ def trim_and_refit(
     """Trim by a score, then fit the score anew to those who stay: their weights have to balance them, not all.
 
     `rule` takes the chances and the treatment (`crump`, or `lambda e, a: symmetric(e, a, threshold=0.05)`), `fit` a
-    mask (n,) of the rows to be fitted. One round is the convention: those who stay are not trimmed again by the new score,
-    though some of them may lie beyond its bounds. With more rounds they are, until none leaves or the rounds are used.
+    mask (n,) of the rows to be fitted. One round is the convention: those who stay are not trimmed again by the new
+    score, though some of them may lie beyond its bounds. With more rounds they are, until none leaves or the rounds
+    are used.
 
     >>> from counterpoise.kernels.weighting.weight_model import outside_score
     >>> e, a = np.array([0.02, 0.3, 0.4, 0.5, 0.6, 0.7]), np.array([0, 0, 1, 0, 1, 1])
