@@ -217,5 +217,6 @@ def _require_known(known: Bools, observed: Bools, codes: Counts, labels: np.ndar
         last = float(sets.time[sets.group[mine].max()])
         if not known[mine & (sets.time[sets.group] == last)].all():
             raise InputError(
-                f"`at` must be within the follow-up of every arm; it is {at}, and arm {label} is observed up to {last:g}."
+                f"`at` must be within the follow-up of every arm; it is {at}, and arm {label} is observed up to "
+                f"{last:g}."
             )
