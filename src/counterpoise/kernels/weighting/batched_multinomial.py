@@ -71,7 +71,7 @@ def batched_multinomial(
     first = np.zeros((k - 1, back.shape[0]))
     if start is not None:
         first = _as_start(start, first.shape) @ np.linalg.inv(back).T
-    problem = _Multinomial(codes, k, standardised(columns, centre, scale), ridge(k, columns.shape[1], penalty))
+    problem = _Multinomial(codes, k, standardised(columns, centre, scale), ridge(k, columns.shape, penalty))
     coefficients = np.full((batch.shape[0], *first.shape), np.nan)
     size = max(1, min(LARGEST_BLOCK, BLOCK // (codes.size * k)))
     for begin in range(0, batch.shape[0], size):

@@ -38,14 +38,14 @@ class MultinomialFit:
     covariance: Floats
     """(q, q) the inverse of the information, that of the penalty included."""
     influence: Floats
-    """(n, q) what each row, with its weight and its share of the penalty, moves the coefficients by; they sum to zero,
-    and the sum of their squares is the robust variance."""
+    """(n, q) what each row, with its weight, moves the coefficients by; the sum of their squares is the robust
+    variance."""
     design: Floats
     """(n, p + 1) a column of ones, then x."""
     log_likelihood: float
     """Without the penalty."""
     penalty: float
-    """The factor of the ridge; 0 is maximum likelihood."""
+    """Of the ridge; 0 is maximum likelihood."""
     iterations: int
     verdict: Verdict
     at_fault: tuple[int, ...]
@@ -115,11 +115,11 @@ def multinomial_score(
     It is fitted to the precision of the machine by Newton's method, halving steps that would descend. Two arms give
     `logistic`. `case_weights` (n,) are positive: a row of weight 2 counts as two rows.
 
-    `penalty` L takes L times the sum of squares over the k arms of c_a - mean(c) off the log-likelihood, c_a being the
-    coefficients of an arm on columns of mean 0 and standard deviation 1 (divisor n, without weights), intercepts left
-    out: glmnet's ridge with lambda = 2 L / n. It does not hang on which arm is the reference, and for two arms it is
-    L / 2 times the squared coefficient. With a penalty separated arms and collinear columns have an answer, and
-    `influence` takes L, and the means and standard deviations, as fixed.
+    `penalty` L takes L times the sum of squares over the k arms of c_a - mean(c) off the log-likelihood, c_a being an
+    arm's slopes on columns of standard deviation 1 (with n - 1, whatever the weights); intercepts are left out. It does
+    not hang on which arm is the reference; for two arms it is that of `ridge_score`, L / 2 times squared slopes.
+    Separated arms and collinear columns then have an answer. The penalty is to be given, since `influence` takes it as
+    fixed; that measures how the estimate varies, not the bias that shrinking brings.
 
     Without one, arms that are separated have no maximum: a direction is found along which no patient's chance of the
     arm received falls and some keep rising. The verdict is then SEPARATED, `at_fault` names the columns of the
@@ -148,7 +148,8 @@ def multinomial_score(
         redundant = dependent_columns(columns, centre, scale)
         if redundant.size:
             return _no_answer(full, k, Verdict.COLLINEAR, 0, at_fault=redundant)
-    problem = _Problem(codes, standardised(columns, centre, scale), weights, k, ridge(k, columns.shape[1], penalty))
+    second = ridge(k, columns.shape, penalty)
+    problem = _Problem(codes, standardised(columns, centre, scale), weights, k, second)
     here, verdict, steps, direction = _climb(problem, max_steps)
     if direction is not None:
         apart = _pairs_apart(problem, direction)
@@ -198,14 +199,15 @@ def check_penalty(penalty: float) -> None:
         raise InputError(f"`penalty` must be finite and not negative; it is {penalty}.")
 
 
-def ridge(k: int, p: int, penalty: float) -> Floats:
-    """Return the (q, q) second derivatives of the penalty by the coefficients against arm 0.
+def ridge(k: int, shape: tuple[int, ...], penalty: float) -> Floats:
+    """Return the (q, q) second derivatives of the penalty by the coefficients of standardised (n, p) columns.
 
-    >>> ridge(2, 1, 3.0)
+    >>> ridge(2, (4, 1), 3.0)
     array([[0., 0.],
-           [0., 3.]])
+           [0., 4.]])
     """
-    slopes = np.eye(p + 1)
+    n, p = shape
+    slopes = np.eye(p + 1) * (n / (n - 1.0))  # the columns are standardised with n
     slopes[0, 0] = 0.0
     return 2.0 * penalty * np.kron(np.eye(k - 1) - 1.0 / k, slopes)
 
@@ -316,9 +318,7 @@ def _residual(chance: Floats, rest: Floats, arm: Counts) -> Floats:
 
 def _influence(problem: _Problem, point: _Point, inverse: Floats) -> Floats:
     chance, rest, _ = _chances(point.predictor, problem.arm)
-    scores = _per_row(problem.weights[:, None] * _residual(chance, rest, problem.arm), problem.design)
-    share = problem.weights / problem.weights.sum()
-    return (scores - share[:, None] * (problem.ridge @ point.coefficients.ravel())) @ inverse
+    return _per_row(problem.weights[:, None] * _residual(chance, rest, problem.arm), problem.design) @ inverse
 
 
 def _gaps(problem: _Problem, predictor: Floats) -> Floats:

@@ -11,9 +11,9 @@ from counterpoise.kernels.verdict import raise_unless_converged
 from counterpoise.kernels.weighting.multinomial import MultinomialFit, as_arms
 from counterpoise.kernels.weighting.records import WeightModel
 
-SeveralArmsEstimand = Literal["ATE", "ATT", "ATO", "ATM", "entropy"]
+SeveralArmsEstimand = Literal["ATE", "ATT", "ATO", "ATM", "ATEN"]
 """Whose effect: of everyone; of those who were in the focal arm; of those who might be in any arm, by overlap,
-matching or entropy weights."""
+matching or entropy weights. What is the ATC of two arms is the ATT with the other arm as the focal one."""
 
 
 def generalised_weights(
@@ -28,9 +28,9 @@ def generalised_weights(
     """Return the (n,) weights h / e_a of rows in (n,) arms a = 0, ..., k - 1 whose chances of each arm are e (n, k).
 
     The tilting function h names the target: 1 (ATE), e of the `focal` arm (ATT), 1 / sum of 1 / e (ATO), the smallest
-    e (ATM), minus sum of e log e (entropy). Every arm is brought to the same target, so one set of weights serves all
-    pairs. For two arms they are `balancing_weights`; ATC is ATT with the other arm as the focal one. Stabilised, for
-    ATE alone, they are multiplied by the share of patients in the row's arm.
+    e (ATM), minus sum of e log e (ATEN, entropy weights). Every arm is brought to the same target, so one set of
+    weights serves all pairs. For two arms they are `balancing_weights`. Stabilised, for ATE alone, they are multiplied
+    by the share of patients in the row's arm.
 
     `case_weights` (n,) or, for (b, n, k) replicates of the score, (b, n), are multiplied in and weigh the shares. The
     result is then (b, n); a replicate without a finite weight for every row is NaN throughout.
@@ -73,7 +73,7 @@ def weights_by_probability(
 ) -> Floats:
     """Return the (n, k) derivatives of unstabilised `generalised_weights` by the probabilities of each arm.
 
-    Matching weights have a kink where two arms are equally the least likely; the derivative there is by the first.
+    Matching weights have a kink where several arms are the least likely; the mean of their derivatives stands there.
 
     >>> e = [[0.5, 0.25, 0.25], [0.2, 0.4, 0.4], [0.25, 0.25, 0.5]]
     >>> weights_by_probability(e, [1, 0, 2])
@@ -99,12 +99,14 @@ def weight_several_arms(
     estimand: SeveralArmsEstimand = "ATE",
     focal: int | None = None,
     stabilised: bool = False,
+    normalised: bool = False,
     sampling_weights: ArrayLike | None = None,
 ) -> WeightModel:
-    """Return the weights of a multinomial score, with their derivatives by its coefficients and what moves these.
+    """Return the weights of a multinomial score, with their derivatives by all that was estimated for them.
 
-    `sampling_weights` (n,) are multiplied in; the score should have been fitted with them as its case weights. With
-    stabilised ATE weights the k shares of the arms are parameters too, after the q coefficients.
+    The parameters are the q coefficients of the score; then, for stabilised ATE weights, the k shares of the arms;
+    then, for normalised weights, the k factors that scale them to a mean of 1 in each arm. `sampling_weights` (n,) are
+    multiplied in, and weigh shares and means; the score must have been fitted with them as its case weights.
 
     Raises `FitError` where the score has no answer, and `InputError` as `generalised_weights` does.
 
@@ -123,13 +125,35 @@ def weight_several_arms(
     plain = generalised_weights(fit.probability, codes, estimand=estimand, focal=focal, case_weights=case)
     by_probability = weights_by_probability(fit.probability, codes, estimand=estimand, focal=focal)
     derivative = fit.derivative(case[:, None] * by_probability)
-    if not (stabilised and estimand == "ATE"):
-        return WeightModel(weights=plain, derivative=derivative, influence=fit.influence)
-    shares, member = _shares(codes, k, case), codes[:, None] == np.arange(k)
+    model = WeightModel(plain, derivative, fit.influence)
+    member = (codes[:, None] == np.arange(k)).astype(float)
+    if stabilised and estimand == "ATE":
+        model = _stabilised(model, member, case)
+    return _normalised(model, member, case) if normalised else model
+
+
+def _stabilised(model: WeightModel, member: Floats, case: Floats) -> WeightModel:
+    """Multiply by the weighted share of each arm, (n, k) `member` telling who is in it."""
+    shares = case @ member / case.sum()
+    factor = member @ shares
     return WeightModel(
-        weights=plain * shares[codes],
-        derivative=np.hstack([derivative * shares[codes][:, None], member * plain[:, None]]),
-        influence=np.hstack([fit.influence, (member - shares) * (case / case.sum())[:, None]]),
+        factor * model.weights,
+        np.hstack([factor[:, None] * model.derivative, member * model.weights[:, None]]),
+        np.hstack([model.influence, (member - shares) * (case / case.sum())[:, None]]),
+    )
+
+
+def _normalised(model: WeightModel, member: Floats, case: Floats) -> WeightModel:
+    """Scale to the mean of `case` in each arm: a row moves the factor by its own weight and through the score."""
+    total = model.weights @ member
+    factors = case @ member / total
+    own = member @ factors
+    moved = member * (case - own * model.weights)[:, None]
+    through = model.influence @ (model.derivative.T @ member)
+    return WeightModel(
+        own * model.weights,
+        np.hstack([own[:, None] * model.derivative, member * model.weights[:, None]]),
+        np.hstack([model.influence, (moved - through * factors) / total]),
     )
 
 
@@ -187,7 +211,7 @@ def _tilt(score: Floats, estimand: SeveralArmsEstimand, focal: int) -> Floats:
                 return 1.0 / (1.0 / score).sum(axis=-1)
         case "ATM":
             return score.min(axis=-1)
-        case "entropy":
+        case "ATEN":
             return -(score * np.log(np.where(score > 0, score, 1.0))).sum(axis=-1)
 
 
@@ -203,7 +227,7 @@ def _tilt_slopes(score: Floats, estimand: SeveralArmsEstimand, focal: int) -> Fl
         case "ATO":
             return np.square(_tilt(score, estimand, focal)[:, None] / score)
         case "ATM":
-            slopes[np.arange(score.shape[0]), score.argmin(axis=1)] = 1.0
-            return slopes
-        case "entropy":
+            least = (score == score.min(axis=1, keepdims=True)).astype(float)
+            return least / least.sum(axis=1, keepdims=True)
+        case "ATEN":
             return -(np.log(score) + 1.0)
