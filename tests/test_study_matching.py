@@ -87,7 +87,7 @@ def test_what_cannot_be_had_leaves_no_matched_comparison_and_says_why() -> None:
     plan = plan_from(tree(method="optimal"))
     problems = check(plan, table())
     assert [problem.where for problem in problems] == ["plan: balance.matching"]
-    assert "There are fewer controls (67) than treated rows (79)" in problems[0].what
+    assert "There are fewer controls (67) than treated patients (79)" in problems[0].what
     found = run(plan, table())
     assert not found.analyses.was_compared("matched")
     assert found.analyses.stability is None

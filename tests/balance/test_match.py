@@ -88,10 +88,11 @@ def test_pairs_are_numbered_and_everybody_is_counted() -> None:
     assert 2 * matching.n_pairs + matching.unmatched_treated + matching.unmatched_control == 146
 
 
-def test_without_a_caliper_the_smaller_arm_is_used_up() -> None:
-    matching = match(imn_score(), caliper=None)
-    assert matching.caliper == np.inf
+def test_a_wide_caliper_uses_up_the_smaller_arm_and_none_asks_for_more_controls() -> None:
+    matching = match(imn_score(), caliper=1e6)
     assert matching.n_pairs == 67
+    with pytest.raises(InputError, match=r"There are fewer controls \(67\) than treated patients \(79\)"):
+        match(imn_score(), caliper=None)
 
 
 def test_by_hand_ties_go_to_the_same_covariates() -> None:

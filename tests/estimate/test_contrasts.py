@@ -1,5 +1,4 @@
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,34 +6,25 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.special import chdtrc
 
-from counterpoise.balance import Matching, MatchOptions, WeightOptions
-from counterpoise.balance.weight import Estimand
+from counterpoise.balance import MatchOptions, WeightOptions
 from counterpoise.design import Design
 from counterpoise.errors import FitError
 from counterpoise.estimate import (
-    FIXED_WEIGHT_ROBUST,
-    MODEL_BASED,
-    NAIVE,
-    PAIR_ROBUST,
-    STACKED,
     Adjustments,
     Contrast,
-    CurveOptions,
     adjust,
     arm_curve,
-    matched_contrast,
     rate_difference,
-    unadjusted_contrast,
-    weighted_contrast,
 )
+from counterpoise.estimate.matched import matched_sample
 from counterpoise.kernels.arrays import Floats
-from counterpoise.kernels.cox.fit import Ties
-from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
+from counterpoise.kernels.cox.proportional_hazards import weighted_proportional_hazards_test
+from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at, survival_influence
+from counterpoise.kernels.two_way import two_way_covariance
 from counterpoise.kernels.verdict import Verdict
 from tests.estimate.cohorts import (
     CURVES,
     endpoint,
-    everyone,
     make_design,
     node_positive,
     number,
@@ -43,182 +33,9 @@ from tests.estimate.cohorts import (
     swap_arms,
     with_pairs,
 )
-from tests.golden import floats, golden, rotterdam
+from tests.estimate.comparisons import Compare, adjusted, matched, unadjusted, weighted
 
-Compare = Callable[[Design], Contrast]
 SEEDS = st.integers(0, 10_000)
-ITERATED = 1e-8
-CLOSED = 1e-10
-WEIGHTINGS: dict[str, tuple[Estimand, bool]] = {
-    "ATE": ("ATE", False),
-    "stabilised": ("ATE", True),
-    "ATT": ("ATT", False),
-    "ATC": ("ATC", False),
-    "ATO": ("ATO", False),
-}
-
-
-def adjusted(design: Design, estimand: Estimand = "ATE", *, stabilised: bool = False) -> Adjustments:
-    return adjust(design, WeightOptions(estimand=estimand, stabilised=stabilised), MatchOptions(), seed=1)
-
-
-def unadjusted(design: Design) -> Contrast:
-    return unadjusted_contrast(design, design.endpoints[0], 60.0, CURVES, "efron")
-
-
-def weighted(design: Design, adjustments: Adjustments | None = None) -> Contrast:
-    return weighted_contrast(design, design.endpoints[0], adjustments or adjusted(design), 60.0, CURVES, "efron")
-
-
-def matched(design: Design, adjustments: Adjustments | None = None) -> Contrast:
-    made = adjustments or adjust(design, WeightOptions(), MatchOptions(caliper=None), seed=1)
-    return matched_contrast(design, design.endpoints[0], made, 60.0, CURVES, "efron")
-
-
-def assert_curves_equal_r(contrast: Contrast, reference: dict[str, list[float]], *, rtol: float) -> None:
-    for field, name in (
-        ("survival", "rate"),
-        ("std_error", "std_error"),
-        ("lower", "lower"),
-        ("upper", "upper"),
-        ("at_risk", "at_risk"),
-    ):
-        found = [getattr(arm.rate, field)[0] for arm in contrast.arms]
-        np.testing.assert_allclose(found, floats(reference[name]), rtol=rtol, err_msg=field)
-    for field, name in (("value", "median"), ("lower", "median_lower"), ("upper", "median_upper")):
-        found = [getattr(arm.median, field) for arm in contrast.arms]
-        np.testing.assert_allclose(found, floats(reference[name]), rtol=CLOSED, err_msg=field)
-
-
-# Against R ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", WEIGHTINGS)
-def test_weighted_comparison_is_that_of_r_from_score_to_interval(name: str) -> None:
-    design, reference = node_positive(), golden("estimates", f"weighted_{name}")
-    estimand, stabilised = WEIGHTINGS[name]
-    contrast = weighted(design, adjusted(design, estimand, stabilised=stabilised))
-    assert (contrast.estimand, contrast.variance, contrast.verdict) == (
-        estimand,
-        FIXED_WEIGHT_ROBUST,
-        Verdict.CONVERGED,
-    )
-    ratio = contrast.ratio
-    found = [ratio.log_estimate, ratio.std_error, ratio.lower, ratio.upper, ratio.p_value]
-    expected = [reference[key] for key in ("coef", "robust_se", "hr_lower", "hr_upper", "p")]
-    np.testing.assert_allclose(found, expected, rtol=ITERATED)
-    np.testing.assert_allclose(contrast.others[NAIVE].std_error, reference["naive_se"], rtol=ITERATED)
-    assert contrast.others[NAIVE].estimate == contrast.others[STACKED].estimate == ratio.estimate
-    np.testing.assert_allclose(contrast.curve_p, reference["robust_score_p"], rtol=ITERATED)
-    np.testing.assert_allclose([arm.weight for arm in contrast.arms], floats(reference["weight"]), rtol=ITERATED)
-    assert_curves_equal_r(contrast, reference, rtol=ITERATED)
-
-
-def test_weighted_comparison_of_another_endpoint_is_that_of_r() -> None:
-    design, reference = node_positive(), golden("estimates", "weighted_rfs_ATE")
-    contrast = weighted_contrast(design, design.endpoints[1], adjusted(design), 60.0, CURVES, "efron")
-    found = [contrast.ratio.log_estimate, contrast.ratio.std_error, contrast.curve_p]
-    np.testing.assert_allclose(
-        found, [reference[key] for key in ("coef", "robust_se", "robust_score_p")], rtol=ITERATED
-    )
-    assert_curves_equal_r(contrast, reference, rtol=ITERATED)
-
-
-@pytest.mark.parametrize(
-    ("key", "estimand", "position"), [("np_cox_iptw_w_ate", "ATE", 0), ("np_cox_iptw_rfs_w_att", "ATT", 1)]
-)
-def test_weighted_hazard_ratio_is_that_of_the_reference_set(key: str, estimand: Estimand, position: int) -> None:
-    design, reference = node_positive(), golden("outcomes", key)
-    contrast = weighted_contrast(design, design.endpoints[position], adjusted(design, estimand), 60.0, CURVES, "efron")
-    np.testing.assert_allclose(contrast.ratio.log_estimate, reference["coef"][0], rtol=ITERATED)
-    np.testing.assert_allclose(contrast.ratio.std_error, reference["robust_se"][0], rtol=ITERATED)
-    np.testing.assert_allclose(contrast.others[NAIVE].std_error, reference["se"][0], rtol=ITERATED)
-    np.testing.assert_allclose(contrast.ratio.p_value, reference["p"][0], rtol=1e-7)  # p multiplies errors of z by z^2
-
-
-@pytest.mark.parametrize(
-    ("key", "estimand", "ties"),
-    [
-        ("cox_iptw_w_ate", "ATE", "efron"),
-        ("cox_iptw_w_att", "ATT", "efron"),
-        ("cox_iptw_w_ato", "ATO", "efron"),
-        ("cox_iptw_breslow_w_att", "ATT", "breslow"),
-        ("cox_iptw_breslow_w_ato", "ATO", "breslow"),
-    ],
-)
-def test_weighted_hazard_ratio_of_the_whole_cohort_is_that_of_the_reference_set(
-    key: str, estimand: Estimand, ties: Ties
-) -> None:
-    design, reference = everyone(), golden("outcomes", key)
-    found = weighted_contrast(design, design.endpoints[0], adjusted(design, estimand), 60.0, CURVES, ties)
-    np.testing.assert_allclose(found.ratio.log_estimate, reference["coef"][0], rtol=ITERATED)
-    np.testing.assert_allclose(found.ratio.std_error, reference["robust_se"][0], rtol=ITERATED)
-    np.testing.assert_allclose(found.others[NAIVE].std_error, reference["se"][0], rtol=ITERATED)
-
-
-@pytest.mark.parametrize(("key", "estimand"), [("w_ate", "ATE"), ("w_att", "ATT"), ("w_ato", "ATO")])
-@pytest.mark.parametrize("horizon", [12.0, 36.0, 60.0, 120.0])
-def test_weighted_curves_are_those_of_the_reference_set(key: str, estimand: Estimand, horizon: float) -> None:
-    design, reference = node_positive(), golden("outcomes", f"np_km_iptw_{key}")
-    curves = CurveOptions(interval="log")
-    contrast = weighted_contrast(design, design.endpoints[0], adjusted(design, estimand), horizon, curves, "efron")
-    place = np.flatnonzero(floats(reference["time"]) == horizon)
-    for field, name in (("survival", "surv"), ("std_error", "std_err"), ("lower", "lower"), ("upper", "upper")):
-        found = [getattr(arm.rate, field)[0] for arm in contrast.arms]
-        np.testing.assert_allclose(found, floats(reference[name])[place], rtol=ITERATED, err_msg=field)
-
-
-def pairs_of_matchit() -> Matching:
-    """The pairs that MatchIt made, as a record of this package."""
-    reference = golden("outcomes", "np_matched_cohort")
-    row_of = {float(pid): row for row, pid in enumerate(rotterdam(node_positive=True)["pid"])}
-    pair = np.full(len(row_of), -1)
-    for pid, subclass in zip(reference["pid"], reference["subclass"], strict=True):
-        pair[row_of[float(pid)]] = int(subclass) - 1
-    return with_pairs(adjusted(node_positive()).matching, pair)
-
-
-def test_matched_comparison_is_that_of_r() -> None:
-    design, reference = node_positive(), golden("estimates", "matched")
-    contrast = matched(design, replace(adjusted(design), matching=pairs_of_matchit()))
-    ratio = contrast.ratio
-    assert contrast.variance == PAIR_ROBUST
-    found = [ratio.log_estimate, ratio.std_error, ratio.lower, ratio.upper, ratio.p_value, contrast.curve_p]
-    expected = [reference[key] for key in ("coef", "robust_se", "hr_lower", "hr_upper", "p", "robust_score_p")]
-    np.testing.assert_allclose(found, expected, rtol=ITERATED)
-    np.testing.assert_allclose(contrast.others[MODEL_BASED].std_error, reference["model_se"], rtol=ITERATED)
-    np.testing.assert_allclose(contrast.proportional_p, reference["zph_p"], rtol=ITERATED)
-    assert_curves_equal_r(contrast, reference, rtol=CLOSED)
-    assert [arm.size for arm in contrast.arms] == reference["n"]
-
-
-def test_own_pairs_are_as_close_as_those_of_matchit() -> None:
-    design, reference = node_positive(), golden("outcomes", "np_matched_cohort")
-    adjustments = adjust(design, WeightOptions(), MatchOptions(caliper_sd="overall"), seed=1)
-    assert adjustments.matching.n_pairs == len(set(reference["subclass"]))
-    contrast = matched(design, adjustments)
-    expected = golden("estimates", "matched")
-    np.testing.assert_allclose(contrast.ratio.log_estimate, expected["coef"], atol=0.03)  # controls that tie differ
-
-
-def test_unadjusted_comparison_is_that_of_r() -> None:
-    contrast = unadjusted(node_positive())
-    reference = golden("outcomes", "np_unadjusted_cox")
-    np.testing.assert_allclose(contrast.ratio.log_estimate, reference["coef"][0], rtol=ITERATED)
-    np.testing.assert_allclose(contrast.ratio.std_error, reference["se"][0], rtol=ITERATED)
-    assert (contrast.variance, contrast.others, contrast.curve_test) == (MODEL_BASED, {}, "log-rank test")
-    chi_squared = golden("outcomes", "np_unadjusted_logrank")["chisq"]
-    np.testing.assert_allclose(contrast.curve_p, chdtrc(1, chi_squared), rtol=CLOSED)
-    assert_curves_equal_r(contrast, golden("estimates", "curves_hormon"), rtol=CLOSED)
-    zph = golden("estimates", "univariable_hormon")["zph_p"]
-    np.testing.assert_allclose(contrast.proportional_p, zph[0], rtol=ITERATED)
-
-
-def test_difference_of_rates_is_that_of_r() -> None:
-    reference, difference = golden("estimates", "difference_60"), unadjusted(node_positive()).difference
-    found = [difference.value, difference.std_error, difference.lower, difference.upper, difference.p_value]
-    expected = [reference[key] for key in ("value", "std_error", "lower", "upper", "p")]
-    np.testing.assert_allclose(found, expected, rtol=1e-9)  # a difference of two curves, each to 1e-13
 
 
 # By hand -----------------------------------------------------------------------------------------------------------
@@ -400,3 +217,57 @@ def test_weighted_events_are_counted_in_patients() -> None:
     event, treated = design.endpoints[0].event, design.treatment.received
     assert [arm.events for arm in contrast.arms] == [int(event[~treated].sum()), int(event[treated].sum())]
     assert [arm.size for arm in contrast.arms] == [1207, 339]
+
+
+# Controls used again -----------------------------------------------------------------------------------------------
+
+
+def replaced(seed: int, ratio: int) -> tuple[Design, Adjustments, Contrast]:
+    design = random_cohort(seed, 90)
+    adjustments = adjust(design, WeightOptions(), MatchOptions(replacement=True, ratio=ratio, caliper=None), seed)
+    return design, adjustments, matched(design, adjustments)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1, 2, 3]))
+@settings(max_examples=20, deadline=None)
+def test_curves_of_controls_used_again_have_the_two_way_variance(seed: int, ratio: int) -> None:
+    design, adjustments, contrast = replaced(seed, ratio)
+    sample = matched_sample(adjustments.matching, adjustments.rows)
+    assert sample.cluster is not None
+    assert sample.patient is not None
+    arm = ~design.treatment.received[sample.rows]
+    time, event = (values[sample.rows][arm] for values in (design.endpoints[0].time, design.endpoints[0].event))
+    curve, horizon = contrast.arms[0].curve, float(contrast.arms[0].rate.time[0])
+    influence = survival_influence(
+        time, event, horizon, weights=None if sample.weights is None else sample.weights[arm]
+    )
+    variance = float(two_way_covariance(influence, sample.cluster[arm], sample.patient[arm])[0, 0])
+    expected = np.sqrt(variance) if variance >= 0 else np.nan
+    np.testing.assert_allclose(contrast.arms[0].rate.std_error[0], expected, rtol=1e-9, atol=1e-9)
+    if ratio == 1:
+        own = np.flatnonzero(adjustments.matching.weights * ~adjustments.matching.sets.treatment)
+        once = kaplan_meier(
+            design.endpoints[0].time[adjustments.rows[own]],
+            design.endpoints[0].event[adjustments.rows[own]],
+            weights=adjustments.matching.weights[own],
+            robust=True,
+        )
+        np.testing.assert_allclose(curve.std_error, once.std_error, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("ratio", [1, 2])
+def test_proportional_hazards_of_controls_used_again_are_tested_by_set_and_patient(ratio: int) -> None:
+    design, adjustments, contrast = replaced(4, ratio)
+    sample = matched_sample(adjustments.matching, adjustments.rows)
+    assert sample.cluster is not None
+    assert sample.patient is not None
+    endpoint_, rows = design.endpoints[0], sample.rows
+    both = sample.cluster * design.size + sample.patient
+    tests = [
+        weighted_proportional_hazards_test(
+            endpoint_.time[rows], endpoint_.event[rows], design.treatment.received[rows], sample.weights, cluster=labels
+        )
+        for labels in (sample.cluster, sample.patient, both)
+    ]
+    variance = tests[0].std_error ** 2 + tests[1].std_error ** 2 - tests[2].std_error ** 2
+    assert contrast.proportional_p == pytest.approx(chdtrc(1, tests[0].coefficient ** 2 / variance), rel=1e-10)

@@ -15,7 +15,7 @@ from counterpoise.kernels.matching.coarsened import coarsened_exact, exact_match
 from counterpoise.kernels.matching.distance import Distances, covariate_distances
 from counterpoise.kernels.matching.full import full_match
 from counterpoise.kernels.matching.nearest import nearest_pairs
-from counterpoise.kernels.matching.nearest_sets import nearest_sets
+from counterpoise.kernels.matching.nearest_sets import nearest_sets, require_enough
 from counterpoise.kernels.matching.optimal import optimal_pairs
 from counterpoise.kernels.matching.sets import MatchedSets
 from counterpoise.kernels.matching.subclass import subclassify
@@ -90,6 +90,8 @@ def _is_plain(options: MatchOptions) -> bool:
 def _nearest_pairs(score: PropensityScore, options: MatchOptions, rank: Floats, caliper: float | None) -> MatchedSets:
     """Return pairs, numbered in the order in which they were made."""
     n = score.treatment.size
+    if caliper is None:
+        require_enough(int(score.treatment.sum()), int((~score.treatment).sum()))
     on = score.probability if options.distance == "probability" else score.logit
     pairs = nearest_pairs(
         on, score.treatment, caliper=caliper, order=options.order, tie_covariates=score.x, tie_rank=rank

@@ -54,7 +54,7 @@ def compare_unmatched(x: ArrayLike, names: Sequence[str], matching: Matching, sc
     >>> from counterpoise.balance.match import match
     >>> age = [1.0, 2.0, 2.0, 3.0, 4.0, 3.0, 9.0]
     >>> score = propensity([0, 0, 1, 0, 1, 1, 1], age)
-    >>> table = compare_unmatched(age, ["age"], match(score, caliper=None), [2.0])
+    >>> table = compare_unmatched(age, ["age"], match(score, caliper=99), [2.0])
     >>> table.unmatched_treated, table.rows[0].smd_treated > 0
     (1, False)
 

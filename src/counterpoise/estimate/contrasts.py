@@ -1,6 +1,6 @@
 """The treatment effect on each endpoint: unadjusted, matched and weighted, side by side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,19 +19,19 @@ from counterpoise.estimate.matched import (
     difference_std_error,
     fit_sample,
     matched_sample,
+    proportional_p,
     robust_score_p,
     robust_std_error,
+    rows_of,
     stratified_fit,
+    two_way_limits,
 )
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.estimate.stacked import stacked_std_error
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import CoxFit, Ties
-from counterpoise.kernels.cox.proportional_hazards import (
-    proportional_hazards_test,
-    weighted_proportional_hazards_test,
-)
 from counterpoise.kernels.curve_tests.log_rank import log_rank
+from counterpoise.kernels.curves.product_limit import quantile, survival_at
 from counterpoise.kernels.verdict import Verdict
 
 Adjustment = Literal["unadjusted", "matched", "weighted"]
@@ -149,7 +149,7 @@ def _contrast(
         difference=rate_difference(arms, curves.confidence, std_error=std_error),
         curve_test=curve_test,
         curve_p=curve_p,
-        proportional_p=_proportional_p(design, endpoint, sample, ties) if usable else float("nan"),
+        proportional_p=proportional_p(time, event, treated, sample, ties) if usable else float("nan"),
         verdict=fit.verdict,
     )
 
@@ -168,7 +168,21 @@ def _arms(
         return arm_curve(label, time[arm], event[arm], horizon, curves, own, shared)
 
     control, active = design.treatment.labels
-    return drawn(control, ~treated), drawn(active, treated)
+    arms = drawn(control, ~treated), drawn(active, treated)
+    if sample.patient is None:
+        return arms
+    of_row = design.treatment.received[sample.rows]
+    first, second = (
+        _in_two_ways(curve, endpoint, sample, arm, horizon) for curve, arm in zip(arms, (~of_row, of_row), strict=True)
+    )
+    return first, second
+
+
+def _in_two_ways(arm: ArmCurve, endpoint: Endpoint, sample: Sample, chosen: Bools, horizon: float) -> ArmCurve:
+    """Return the curve with the variance of the places in sets, of which `chosen` are those of the arm."""
+    rows = sample.rows[chosen]
+    curve = two_way_limits(arm.curve, endpoint.time[rows], endpoint.event[rows], rows_of(sample, chosen))
+    return replace(arm, curve=curve, rate=survival_at(curve, [horizon]), median=quantile(curve, 0.5))
 
 
 def _patients(sample: Sample) -> tuple[Counts, Floats | None, Counts | None]:
@@ -205,19 +219,6 @@ def _curve_test(
     if not event.any():
         return "log-rank test", float("nan")
     return "log-rank test", log_rank(time, event, treated.astype(int)).p_value
-
-
-def _proportional_p(design: Design, endpoint: Endpoint, sample: Sample, ties: Ties) -> float:
-    """Test proportional hazards; clustered by set under weights, by patient where controls were used again."""
-    rows, weights, cluster = _patients(sample)
-    time, event, treated = endpoint.time[rows], endpoint.event[rows], design.treatment.received[rows]
-    if weights is None:
-        test = proportional_hazards_test(time, event, treated.astype(float), ties=ties)
-        return float(test.p_value[0])
-    try:
-        return float(weighted_proportional_hazards_test(time, event, treated, weights, cluster=cluster).p_value)
-    except FitError:
-        return float("nan")
 
 
 def rate_difference(

@@ -1,6 +1,6 @@
 """All groups of a study compared in the same patients: sets by common referent, one Cox model, one curve a group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtrc
@@ -11,10 +11,11 @@ from counterpoise.errors import InputError
 from counterpoise.estimate.adjustments import match_columns
 from counterpoise.estimate.curves import ArmCurve, arm_curve
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
-from counterpoise.estimate.matched import SET_ROBUST, TWO_WAY_ROBUST
+from counterpoise.estimate.matched import SET_ROBUST, TWO_WAY_ROBUST, Sample, two_way_limits
 from counterpoise.estimate.options import CurveOptions
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import CoxFit, Ties, cox, quadratic_form
+from counterpoise.kernels.curves.product_limit import quantile, survival_at
 from counterpoise.kernels.two_way import two_way_covariance
 from counterpoise.kernels.verdict import Verdict
 
@@ -194,4 +195,11 @@ def _curve(
     weights = matching.weights[own] if matching.is_weighted else None
     cluster = None if matching.reuses else matching.sets.set[own]
     shared = None if cluster is None or np.unique(cluster).size == cluster.size else cluster
-    return arm_curve(label, time[own], event[own], horizon, curves, weights, shared)
+    found = arm_curve(label, time[own], event[own], horizon, curves, weights, shared)
+    if not matching.reuses:
+        return found
+    member, place, share = matching.memberships()
+    there = arm[member]
+    sample = Sample(member[there], share[there], place[there], member[there])
+    curve = two_way_limits(found.curve, time[sample.rows], event[sample.rows], sample)
+    return replace(found, curve=curve, rate=survival_at(curve, [horizon]), median=quantile(curve, 0.5))

@@ -4,16 +4,22 @@ A control that was used again is a row of each of its sets, with the share of it
 clustered by set and by patient (Austin and Cafri 2020).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtrc
 
 from counterpoise.balance import Matching
+from counterpoise.errors import FitError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import CoxFit, Ties, cox
-from counterpoise.kernels.curves.product_limit import survival_influence
+from counterpoise.kernels.cox.proportional_hazards import (
+    proportional_hazards_test,
+    weighted_proportional_hazards_test,
+)
+from counterpoise.kernels.curves.intervals import limits
+from counterpoise.kernels.curves.product_limit import SurvivalCurve, kaplan_meier, survival_influence
 from counterpoise.kernels.sandwich import sum_by_cluster
 from counterpoise.kernels.two_way import two_way_covariance
 from counterpoise.kernels.verdict import Verdict
@@ -78,6 +84,14 @@ def _memberships(matching: Matching, rows: Counts, own: Counts) -> Sample:
     )
 
 
+def rows_of(sample: Sample, chosen: Bools) -> Sample:
+    """Return the `chosen` (m,) rows of a sample, with what belongs to them."""
+    weights = None if sample.weights is None else sample.weights[chosen]
+    cluster = None if sample.cluster is None else sample.cluster[chosen]
+    patient = None if sample.patient is None else sample.patient[chosen]
+    return Sample(sample.rows[chosen], weights, cluster, patient, robust=sample.robust)
+
+
 def fit_sample(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> CoxFit:
     """Fit Cox's model of treatment alone to the rows of a sample."""
     robust = True if sample.robust else None
@@ -138,3 +152,51 @@ def difference_std_error(time: Floats, event: Bools, treated: Bools, sample: Sam
         return float(np.sqrt(np.square(sum_by_cluster(influence[:, None], sample.cluster)).sum()))
     variance = float(two_way_covariance(influence, sample.cluster, sample.patient)[0, 0])
     return float(np.sqrt(variance)) if variance >= 0 else float("nan")
+
+
+def two_way_limits(curve: SurvivalCurve, time: Floats, event: Bools, sample: Sample) -> SurvivalCurve:
+    """Return the curve of one arm with the standard errors and limits of the rows of a sample of that arm.
+
+    `curve` has each patient once with all of the weight; the rows `time`, `event` and those of `sample` are places in
+    sets. Its variance at each time is V(set) + V(patient) - V(both), as that of the hazard ratio. Where each set has
+    one patient of the arm V(set) is V(both), which leaves V(patient): clustering by patient alone is exact for pairs.
+    With several controls in a set it is not: controls of one treated patient were chosen alike. Where the difference
+    is negative there are no limits.
+    """
+    assert sample.cluster is not None
+    assert sample.patient is not None
+    both = np.unique(np.column_stack([sample.cluster, sample.patient]), axis=0, return_inverse=True)[1].ravel()
+    by_set, by_patient, by_both = (
+        np.square(kaplan_meier(time, event, weights=sample.weights, cluster=labels, robust=True).std_error)
+        for labels in (sample.cluster, sample.patient, both)
+    )
+    variance = by_set + by_patient - by_both
+    # A difference of equal variances is zero to rounding.
+    variance = np.where(np.abs(variance) <= 1e-14, 0.0, variance)
+    std_error = np.sqrt(np.where(variance >= 0, variance, np.nan))
+    relative = np.divide(std_error, curve.survival, out=np.zeros_like(std_error), where=curve.survival > 0)
+    lower, upper = limits(curve.survival, relative, curve.interval, curve.confidence)
+    return replace(curve, std_error=std_error, lower=lower, upper=upper)
+
+
+def proportional_p(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> float:
+    """Return the P value of proportional hazards in the rows of a sample, clustered as its hazard ratio is.
+
+    Without weights and with nobody twice it is the score test; else Wald's with a robust variance. NaN where that
+    model has no finite answer.
+    """
+    if sample.weights is None and sample.patient is None:
+        return float(proportional_hazards_test(time, event, treated.astype(float), ties=ties).p_value[0])
+    if sample.patient is None or sample.cluster is None:
+        clusters = [sample.cluster]
+    else:
+        both = np.unique(np.column_stack([sample.cluster, sample.patient]), axis=0, return_inverse=True)[1].ravel()
+        clusters = [sample.cluster, sample.patient, both]
+    try:
+        tests = [weighted_proportional_hazards_test(time, event, treated, sample.weights, cluster=c) for c in clusters]
+    except FitError:
+        return float("nan")
+    if len(tests) == 1:
+        return tests[0].p_value
+    variance = tests[0].std_error ** 2 + tests[1].std_error ** 2 - tests[2].std_error ** 2
+    return float(chdtrc(1, tests[0].coefficient ** 2 / variance)) if variance > 0 else float("nan")

@@ -26,16 +26,17 @@ def estimands_differ(design: Design, analyses: Analyses) -> Iterable[Finding]:
     if matched == weighting.estimand:
         return
     whose = WHOSE.get(matched, "patients who could be matched")
+    key, kept = _kept(matching)
     yield Finding(
         name="estimands_differ",
         severity="note" if matched == matching.estimand else "caution",
         title="Matching and weighting estimate effects in different patients",
-        text=f"Weighting estimates the {weighting.estimand}; matching keeps {{{_sets(matching)}:count}} "
-        f"{_sets(matching)} and leaves out {{treated:count}} treated patients and {{control:count}} controls, so its "
-        f"effect is that in the {whose}.",
+        text=f"Weighting estimates the {weighting.estimand}; matching keeps {kept} "
+        f"and leaves out {_number('treated', matching.unmatched_treated, 'treated patient')} and "
+        f"{_number('control', matching.unmatched_control, 'control')}, so its effect is that in the {whose}.",
         advice="Do not read a difference between the two as a contradiction; say which was the primary one.",
         values={
-            _sets(matching): matching.n_sets,
+            key: matching.sets.n_treated + matching.sets.n_control if key == "patients" else matching.n_sets,
             "treated": matching.unmatched_treated,
             "control": matching.unmatched_control,
         },
@@ -43,7 +44,16 @@ def estimands_differ(design: Design, analyses: Analyses) -> Iterable[Finding]:
     )
 
 
-def _sets(matching: Matching) -> str:
+def _kept(matching: Matching) -> tuple[str, str]:
+    """Return the name of what is counted, and the template that counts it; a chosen sample counts its patients."""
     if matching.is_paired:
-        return "pairs"
-    return "sets" if matching.has_links else "strata"
+        return "pairs", _number("pairs", matching.n_sets, "pair")
+    if matching.method == "cardinality":
+        return "patients", "a sample of {patients:count} patients"
+    if matching.has_links:
+        return "sets", _number("sets", matching.n_sets, "set")
+    return "strata", _number("strata", matching.n_sets, "stratum", "strata")
+
+
+def _number(key: str, count: int, one: str, many: str = "") -> str:
+    return f"{{{key}:count}} {one if count == 1 else many or f'{one}s'}"

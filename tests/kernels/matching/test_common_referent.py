@@ -123,7 +123,7 @@ SCORE = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.9])
         (list("aabbcc"), "d", nearest_sets, "`referent` must be one of two or more arms; 'd' is not in"),
         ([1] * 6, 1, nearest_sets, "`referent` must be one of two or more arms"),
         ([1, 1, 1, 2, 2, np.nan], 1, nearest_sets, "`arm` must be finite"),
-        (list("aaabcc"), "a", nearest_sets, "Arm b: There are fewer controls \\(1\\) than treated rows \\(3\\)"),
+        (list("aaabcc"), "a", nearest_sets, "Arm b: There are fewer controls \\(1\\) than treated patients \\(3\\)"),
         (list("aaabcc"), "a", full_match, "must match each referent row on its own"),
         (list("aabbcc"), "a", subclassify, "must match each referent row on its own"),
     ],
@@ -138,7 +138,9 @@ def test_where_no_set_is_complete_the_arms_are_counted() -> None:
     # .1 is near b only, .9 near c only.
     score = np.array([0.1, 0.9, 0.12, 0.15, 0.88, 0.85])
     limits = Limits(caliper=0.1)
-    with pytest.raises(InputError, match="No patient of arm a has a partner in every other arm: 1 have one in b, 1 have"):
+    with pytest.raises(
+        InputError, match="No patient of arm a has a partner in every other arm: 1 have one in b, 1 have"
+    ):
         common_referent(list("aabbcc"), "a", lambda rows, a: nearest_sets(score[rows], a, limits=limits))
 
 

@@ -33,7 +33,7 @@ def test_holds_its_definition(data: tuple[Floats, Bools, Floats, Floats], rule: 
         looked_at = rule in ("both", "treated" if treated[i] else "control")
         expected[i] = looked_at and not others.min() <= units[i] <= others.max()
     if expected[treated].all() or expected[~treated].all():
-        with pytest.raises(InputError, match=r"leaves no (treated|control) row: their scores lie from"):
+        with pytest.raises(InputError, match=r"leaves no (treated|control) patient: their scores lie from"):
             common_support(score, treated, rule=rule)
         return
     np.testing.assert_array_equal(common_support(score, treated, rule=rule), expected)
@@ -49,7 +49,12 @@ def test_holds_its_definition(data: tuple[Floats, Bools, Floats, Floats], rule: 
         ([0.1, 0.2], [1, 1], "both", "`treatment` must hold treated and control rows"),
         ([0.1], [1], "both", "`treatment` must hold treated and control rows"),
         ([0.1, 0.2], [0, 1], "none", "`rule` must be treated, control or both; it is 'none'"),
-        ([0.1, 0.2], [0, 1], "treated", "leaves no treated row: their scores lie from 0.2 to 0.2, .* from 0.1 to 0.1"),
+        (
+            [0.1, 0.2],
+            [0, 1],
+            "treated",
+            "leaves no treated patient: their scores lie from 0.2 to 0.2, .* from 0.1 to 0.1",
+        ),
     ],
 )
 def test_what_has_no_answer_is_refused(score: list[float], treatment: list[float], rule: Any, message: str) -> None:

@@ -223,16 +223,16 @@ def test_edges_left_out_at_first_are_taken_in(monkeypatch: pytest.MonkeyPatch) -
         ({"max_controls": np.inf}, "`max_controls` must be a whole number"),
         ({"min_controls": 0.4}, "`min_controls` must be a whole number"),
         ({"min_controls": 2, "max_controls": 1}, "`min_controls` must not exceed `max_controls`; they are 2 and 1"),
-        ({"max_controls": 2}, "`max_controls` must be 3 at least: there must be a place for every row."),
-        ({"min_controls": 4}, "`min_controls` must be 3 at most: there must be a place for every row."),
+        ({"max_controls": 2}, "`max_controls` must be 3 at least: there must be a place for everybody."),
+        ({"min_controls": 4}, "`min_controls` must be 3 at most: there must be a place for everybody."),
         ({"limits": Limits(caliper=0.01)}, "`caliper` leaves no pair: .* 0.1 apart"),
         (
             {"treatment": [1, 1, 1, 0], "min_controls": 1},
-            "`min_controls` must be 1 / 3 at most: there must be a place for every row.",
+            "`min_controls` must be 1 / 3 at most: there must be a place for everybody.",
         ),
         (
             {"treatment": [1, 1, 1, 0], "max_controls": 0.25},
-            "`max_controls` must be 1 / 3 at least: there must be a place for every row.",
+            "`max_controls` must be 1 / 3 at least: there must be a place for everybody.",
         ),
         (
             {"treatment": [1, 0, 0, 0], "max_controls": 1, "limits": Limits(exact=[1, 1, 1, 2])},
@@ -249,5 +249,5 @@ def test_bad_input(arguments: dict[str, Any], match: str) -> None:
 def test_sizes_that_only_the_limits_forbid() -> None:
     # Enough controls in all, but four of them are in reach of the first treated row alone.
     score, treatment = [0.1, 0.4, 0.0, 0.05, 0.1, 0.15, 0.26, 0.4], [1, 1, 0, 0, 0, 0, 0, 0]
-    with pytest.raises(InputError, match="a set has up to 4 controls to a treated row and up to 1 treated"):
+    with pytest.raises(InputError, match="a set has up to 4 controls to a treated patient and up to 1 treated"):
         full_match(score, treatment, max_controls=3, limits=Limits(caliper=0.16))

@@ -292,7 +292,10 @@ def test_identical_patients_are_taken_by_rank_alone() -> None:
         ({"treatment": [1, 1, 1]}, "`treatment` must hold treated and control rows"),
         ({"treatment": [0, 0, 0]}, "`treatment` must hold treated and control rows"),
         ({"treatment": []}, "`treatment` must hold"),
-        ({"treatment": [1, 1, 0]}, r"fewer controls \(1\) than treated rows \(2\).*full matching, or set a caliper"),
+        (
+            {"treatment": [1, 1, 0]},
+            r"fewer controls \(1\) than treated patients \(2\).*full matching, or set a caliper",
+        ),
         ({"ratio": 3}, "`ratio` can be 2 at most: there are 2 controls for 1"),
         ({"ratio": 0}, "`ratio` must be a whole number"),
         ({"ratio": 1.5}, "`ratio` must be a whole number"),

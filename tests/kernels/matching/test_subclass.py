@@ -68,7 +68,7 @@ def test_rows_are_moved_into_a_subclass_that_lacks_them() -> None:
     kept = subclassify(score, treatment, subclasses=2, min_n=0)
     assert kept.set.tolist() == [0, 0, -1, -1, 0, 0, 0]
     with pytest.raises(
-        InputError, match="`subclasses` can be 1 at most: 3 control rows are to be 2 or more in each of 2"
+        InputError, match="`subclasses` can be 1 at most: 3 control patients are to be 2 or more in each of 2"
     ):
         subclassify(score, treatment, subclasses=2, min_n=2)
 

@@ -169,7 +169,7 @@ def field(
     rows = order[~discarded[order]]
     arms = rows[treated[rows]], rows[~treated[rows]]
     if not arms[0].size or not arms[1].size:
-        raise InputError("`discarded` must leave treated and control rows; it leaves one arm empty.")
+        raise InputError("`discarded` must leave treated patients and controls; it leaves one arm empty.")
     return Field(apart, treated, rank, discarded, *arms, score, caliper, covariates, calipers, exact, anti_exact, ties)
 
 
@@ -192,7 +192,7 @@ def candidates(ground: Field, *, within: tuple[Floats, Floats] | None = None) ->
         total += found[-1][0].size
         if total > MOST_PAIRS:
             raise InputError(
-                f"The limits allow more than {MOST_PAIRS:,} pairs of a treated and a control row; "
+                f"The limits allow more than {MOST_PAIRS:,} pairs of a treated patient and a control; "
                 "a caliper, or a narrower one, or exact strata will make them fewer."
             )
         if ground.ties is not None:
@@ -237,7 +237,7 @@ def _why_none(ground: Field) -> str:
         gap = min((_least_gap(open_score, start, stop) for start, stop, _, _ in open_score.blocks()), default=np.inf)
         if np.isfinite(gap):
             return (
-                f"`caliper` leaves no pair: within the other limits the nearest treated and control rows are "
+                f"`caliper` leaves no pair: within the other limits the nearest treated patient and control are "
                 f"{gap / UNITS:.6g} apart, so that is the smallest caliper that leaves one."
             )
     for name, change in (
@@ -246,8 +246,8 @@ def _why_none(ground: Field) -> str:
         ("exact", {"exact": none}),
     ):
         if any(np.isfinite(cost).any() for _, _, _, cost in replace(ground, **change).blocks()):
-            return f"`{name}` leaves no pair of a treated and a control row; without it there are pairs."
-    return "The limits together leave no pair of a treated and a control row; loosen more than one of them."
+            return f"`{name}` leaves no pair of a treated patient and a control; without it there are pairs."
+    return "The limits together leave no pair of a treated patient and a control; loosen more than one of them."
 
 
 def _least_gap(ground: Field, start: int, stop: int) -> float:

@@ -265,10 +265,10 @@ def _require_enough_partners(pairs: Candidates, degrees: _Degrees) -> None:
     ratio = control / treated
     if (control * degrees.control[0] > treated * degrees.treated[1]).any():
         bound = _in_words(float(ratio.max()), np.ceil, np.floor)
-        raise InputError(f"`max_controls` must be {bound} at least: there must be a place for every row{where}.")
+        raise InputError(f"`max_controls` must be {bound} at least: there must be a place for everybody{where}.")
     if (treated * degrees.treated[0] > control * degrees.control[1]).any():
         bound = _in_words(float(ratio.min()), np.floor, np.ceil)
-        raise InputError(f"`min_controls` must be {bound} at most: there must be a place for every row{where}.")
+        raise InputError(f"`min_controls` must be {bound} at most: there must be a place for everybody{where}.")
 
 
 def _in_words(ratio: float, whole: np.ufunc, inverse: np.ufunc) -> str:
@@ -283,7 +283,7 @@ def _sizes_that_exist(pairs: Candidates) -> str:
     controls, treated = (int(np.bincount(end[chosen]).max()) for end in (pairs.row, pairs.column))
     return (
         "No sets of the sizes asked for exist within the limits; without bounds on size a set has up to "
-        f"{controls} controls to a treated row and up to {treated} treated rows to a control."
+        f"{controls} controls to a treated patient and up to {treated} treated patients to a control."
     )
 
 

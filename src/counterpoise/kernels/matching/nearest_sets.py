@@ -71,7 +71,7 @@ def nearest_sets(  # noqa: PLR0913 - every option of the method is one
     ground = field(distances, treatment, limits=limits, tie_rank=tie_rank)
     ground = replace(ground, ties=_ties(tie_covariates, ground.treatment.size))
     if not ground.is_limited:
-        _require_enough(ground, ratio, max_ratio, replacement)
+        require_enough(ground.treated.size, ground.control.size, ratio, max_ratio, replacement=replacement)
     score = _score(ground, limits)
     quota = _quota(ground, score, ratio, min_ratio, max_ratio)
     value = _turn(ground, score, order, replacement)
@@ -208,24 +208,33 @@ def _check_ratio(ratio: float, least: int, most: int | None, replacement: bool) 
         return
     if replacement:
         raise InputError(
-            "`max_ratio` can't be joined to `replacement`; with it every treated row has `ratio` controls."
+            "`max_ratio` can't be joined to `replacement`; with it every treated patient has `ratio` controls."
         )
     if not least < most or not least <= ratio <= most:
         raise InputError(f"`ratio` must lie between `min_ratio` and `max_ratio`; {ratio} is not in {(least, most)}.")
 
 
-def _require_enough(ground: Field, ratio: float, most: int | None, replacement: bool) -> None:
-    treated, controls = ground.treated.size, ground.control.size
+def require_enough(
+    treated: int, controls: int, ratio: float = 1, most: int | None = None, *, replacement: bool = False
+) -> None:
+    """Raise `InputError`, with what could be asked for, where there are too few controls to match without limits.
+
+    >>> require_enough(2, 3, 2)
+    Traceback (most recent call last):
+    counterpoise.errors.InputError: `ratio` can be 1 at most: there are 3 controls for 2 treated patients.
+    """
     if controls >= ratio * (1 if replacement else treated):
         return
     if replacement:
         raise InputError(f"`ratio` can be {controls} at most with replacement: there are no more controls.")
     if controls >= treated:
         largest = controls // treated if most is None else np.floor(100 * controls / treated) / 100
-        raise InputError(f"`ratio` can be {largest} at most: there are {controls} controls for {treated} treated rows.")
+        raise InputError(
+            f"`ratio` can be {largest} at most: there are {controls} controls for {treated} treated patients."
+        )
     raise InputError(
-        f"There are fewer controls ({controls}) than treated rows ({treated}), so not all can be paired; match with "
-        "replacement, exchange the arms, or set a caliper, which accepts that some stay without a partner."
+        f"There are fewer controls ({controls}) than treated patients ({treated}), so not all can be paired; match "
+        "with replacement, exchange the arms, or set a caliper, which accepts that some stay without a partner."
     )
 
 
@@ -244,11 +253,9 @@ def _why_none(ground: Field) -> str:
         here = np.searchsorted(edges, units[rows])
         gaps.append(float(np.minimum(edges[here] - units[rows], units[rows] - edges[here - 1]).min()))
     if not gaps:
-        return (
-            "`exact` leaves no pair: no stratum holds both treated and control rows; match on fewer variables exactly."
-        )
+        return "`exact` leaves no pair: no stratum holds both treated patients and controls; match on fewer variables exactly."
     return (
-        f"`caliper` leaves no pair: the nearest treated and control rows"
+        f"`caliper` leaves no pair: the nearest treated patient and control"
         f"{' of one stratum' if ground.exact.shape[1] else ''} are "
         f"{min(gaps) / ground.distances.units:.6g} apart, so that is the smallest caliper that leaves one."
     )

@@ -149,6 +149,6 @@ def _require_enough(treated: int, controls: int, ratio: int) -> None:
     if controls >= treated:
         raise InputError(f"`ratio` can be {controls // treated} at most: there are {controls} controls for {treated}.")
     raise InputError(
-        f"There are fewer controls ({controls}) than treated rows ({treated}), so not all can be paired; exchange the "
-        "arms, or use full matching, or set a caliper, which accepts that some stay without a partner."
+        f"There are fewer controls ({controls}) than treated patients ({treated}), so not all can be paired; exchange "
+        "the arms, or use full matching, or set a caliper, which accepts that some stay without a partner."
     )

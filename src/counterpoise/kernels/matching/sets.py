@@ -121,7 +121,7 @@ def set_weights(sets: ArrayLike, treatment: ArrayLike, *, estimand: Estimand = "
     c = np.bincount(place, weights=~treated)[place]
     inside &= (t > 0) & (c > 0)
     if not inside.any():
-        raise InputError("`sets` must hold treated and control rows together; no set does.")
+        raise InputError("`sets` must hold treated patients and controls together; no set does.")
     t, c = np.where(inside, t, 1.0), np.where(inside, c, 1.0)
     of_treated = {"ATT": np.ones_like(t), "ATC": c / t, "ATE": (t + c) / t}[estimand]
     of_control = {"ATT": t / c, "ATC": np.ones_like(t), "ATE": (t + c) / c}[estimand]
