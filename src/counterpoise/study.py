@@ -178,6 +178,7 @@ def _options(plan: Plan) -> AnalysisOptions:
         matching=plan.balance.matching if plan.balance else MatchOptions(),
         bootstrap=plan.bootstrap,
         subgroups=plan.subgroups,
+        alternatives=plan.balance.alternatives if plan.balance else (),
     )
 
 

@@ -54,6 +54,17 @@ def test_a_valid_name_is_its_own_nearest(names: list[str]) -> None:
             ],
         ),
         (
+            lambda d: d["balance"].update(alternatives=[{"name": "a"}, {"name": "a"}, {"name": "main"}]),
+            [
+                "study.toml: balance.alternatives: two adjustments are called `a`; name them apart",
+                "study.toml: balance.alternatives: `main` is that of the weights; name them apart",
+            ],
+        ),
+        (
+            lambda d: d["balance"].update(alternatives=[{"name": "a", "splines": {"agee": 3}}]),
+            ["study.toml: balance.alternatives 1 (a): `agee` is not among balance.covariates; did you mean `age`?"],
+        ),
+        (
             lambda d: d["treatment"].update(treated="Boost", control="Boost"),
             ["study.toml: treatment.treated and treatment.control: are both called `Boost`; name the arms apart"],
         ),

@@ -1,5 +1,7 @@
 """The balance stage: propensity score, weights, matched sets, and what imbalance is left."""
 
+from counterpoise.balance.alternative_options import AlternativeOptions
+from counterpoise.balance.alternatives import Alternative, Candidates, alternative
 from counterpoise.balance.check import Balance, check_balance, largest_difference
 from counterpoise.balance.match import Matching, match, no_match, tie_ranks
 from counterpoise.balance.match_options import MatchKeywords, MatchOptions, breaks_ties, match_options
@@ -10,9 +12,12 @@ from counterpoise.balance.weight import Weighting, WeightOptions, weigh
 from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights, weight_slopes
 
 __all__ = [
+    "Alternative",
+    "AlternativeOptions",
     "ArmBalance",
     "ArmMatching",
     "Balance",
+    "Candidates",
     "Estimand",
     "MatchKeywords",
     "MatchOptions",
@@ -22,6 +27,7 @@ __all__ = [
     "UnmatchedRow",
     "WeightOptions",
     "Weighting",
+    "alternative",
     "arm_balance",
     "balancing_weights",
     "breaks_ties",

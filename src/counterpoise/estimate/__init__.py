@@ -1,6 +1,7 @@
 """From arrays to effects: one record a number, each with its estimand and its variance."""
 
 from counterpoise.estimate.adjustments import Adjustments, adjust
+from counterpoise.estimate.alternatives import AlternativeAnalysis, AlternativeEffect, alternative_analyses
 from counterpoise.estimate.analyse import AnalysisOptions, analyse
 from counterpoise.estimate.analyses import Analyses, GroupHazards
 from counterpoise.estimate.baseline import BaselineRow, BaselineTable, baseline_table
@@ -75,6 +76,8 @@ __all__ = [
     "TWO_WAY_ROBUST",
     "Adjustments",
     "AdverseEvent",
+    "AlternativeAnalysis",
+    "AlternativeEffect",
     "Analyses",
     "AnalysisOptions",
     "ArmCurve",
@@ -105,6 +108,7 @@ __all__ = [
     "SubgroupVariable",
     "ToxicityComparison",
     "adjust",
+    "alternative_analyses",
     "analyse",
     "arm_curve",
     "baseline_table",

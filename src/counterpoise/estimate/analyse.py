@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from counterpoise.balance import MatchOptions, WeightOptions
+from counterpoise.balance import AlternativeOptions, MatchOptions, WeightOptions
 from counterpoise.design import Covariate, Design, Endpoint, Groups, design_terms
 from counterpoise.estimate.adjustments import Adjustments, adjust
+from counterpoise.estimate.alternatives import AlternativeAnalysis, alternative_analyses
 from counterpoise.estimate.analyses import Analyses, GroupHazards
 from counterpoise.estimate.baseline import baseline_table
 from counterpoise.estimate.bootstrap import BootstrapEffect, bootstrap_effects
@@ -34,6 +35,7 @@ class AnalysisOptions:
     matching: MatchOptions
     bootstrap: BootstrapOptions
     subgroups: SubgroupOptions | None
+    alternatives: tuple[AlternativeOptions, ...] = ()
 
 
 def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Analyses:
@@ -60,6 +62,8 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
     contrasts = tuple(c for e in design.endpoints for c in _contrasts(design, e, adjustments, options))
     progress("Bootstrap", 0.6)
     bootstrap = _bootstrap(design, adjustments, contrasts, options)
+    progress("Other adjustments", 0.8)
+    alternatives = _alternatives(design, adjustments, options)
     progress("Subgroups", 0.9)
     subgroups = None
     if adjustments and options.subgroups:
@@ -81,6 +85,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         bootstrap=bootstrap,
         subgroups=subgroups,
         stability=again,
+        alternatives=alternatives,
         matched_groups=_matched_groups(design, adjustments, options),
     )
 
@@ -127,6 +132,22 @@ def _bootstrap(
         estimates,
         options.horizon,
         options.bootstrap,
+        ties=options.cox.ties,
+        confidence=options.curves.confidence,
+    )
+
+
+def _alternatives(
+    design: Design, adjustments: Adjustments | None, options: AnalysisOptions
+) -> tuple[AlternativeAnalysis, ...]:
+    if adjustments is None or options.weights is None:
+        return ()
+    return alternative_analyses(
+        design,
+        adjustments,
+        options.weights,
+        options.alternatives,
+        options.horizon,
         ties=options.cox.ties,
         confidence=options.curves.confidence,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from counterpoise.estimate.adjustments import Adjustments
+from counterpoise.estimate.alternatives import AlternativeAnalysis
 from counterpoise.estimate.baseline import BaselineTable
 from counterpoise.estimate.bootstrap import BootstrapEffect
 from counterpoise.estimate.contrasts import Contrast
@@ -30,7 +31,8 @@ class Analyses:
     `contrasts` is ordered by endpoint and then by adjustment; there is none of matched patients where no pair
     could be made. `stability` shows how far the matched comparisons hang on the breaking of ties; None where that was
     not asked for, or the method has no ties to break. `matched_groups` compares all groups in sets by common referent;
-    None where the plan names no referent.
+    None where the plan names no referent. `alternatives` are further adjustments, the main weighting first; none
+    where the plan asks for none.
     """
 
     baseline: BaselineTable
@@ -46,6 +48,7 @@ class Analyses:
     bootstrap: tuple[BootstrapEffect, ...]
     subgroups: SubgroupAnalysis | None
     stability: Stability | None = None
+    alternatives: tuple[AlternativeAnalysis, ...] = ()
     matched_groups: MatchedGroups | None = None
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:

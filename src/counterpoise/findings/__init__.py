@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from counterpoise.design import Design
 from counterpoise.estimate import Analyses
+from counterpoise.findings.alternatives import adjustments_differ, adjustments_not_made
 from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
 from counterpoise.findings.finding import RANK, Finding
@@ -38,6 +39,8 @@ RULES: tuple[Rule, ...] = (
     subgroup_interactions,
     tests_on_either_side,
     estimands_differ,
+    adjustments_differ,
+    adjustments_not_made,
     score_size,
     patients_left_out,
     bootstrap_failures,

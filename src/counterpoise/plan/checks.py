@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from counterpoise.errors import Problem
+from counterpoise.estimate.alternatives import MAIN
 from counterpoise.plan.model import BalanceOptions, Plan
 from counterpoise.read import Column
 from counterpoise.read.names import nearest_of
@@ -52,6 +53,7 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         )
     if plan.balance:
         problems += _matching_problems(plan.balance, plan.treatment.groups, name)
+        problems += _alternative_problems(plan.balance, name)
     if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
         what = "is not known to the bootstrap"
         problems.append(
@@ -70,6 +72,20 @@ def _matching_problems(balance: BalanceOptions, groups: str | None, name: str) -
             what = f"`{used}` is not among balance.covariates, all of which are matched on"
             remedy = nearest(used, list(balance.covariates))
             yield Problem(f"{name}: balance.matching.cutpoints", what, remedy)
+
+
+def _alternative_problems(balance: BalanceOptions, name: str) -> Iterable[Problem]:
+    """Find further adjustments of one name, and those that bend or multiply what is no covariate of the score."""
+    names = [item.name for item in balance.alternatives]
+    for repeated in sorted({item for item in names if names.count(item) > 1 or item == MAIN}):
+        what = f"two adjustments are called `{repeated}`" if repeated != MAIN else f"`{MAIN}` is that of the weights"
+        yield Problem(f"{name}: balance.alternatives", what, "name them apart")
+    for position, item in enumerate(balance.alternatives, start=1):
+        for used in item.columns:
+            if used not in balance.covariates:
+                what = f"`{used}` is not among balance.covariates"
+                remedy = nearest(used, list(balance.covariates))
+                yield Problem(f"{name}: balance.alternatives {position} ({item.name})", what, remedy)
 
 
 def name_problems(plan: Plan, columns: Mapping[str, Column], name: str = "plan") -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from counterpoise.balance import MatchOptions, WeightOptions
+from counterpoise.balance import AlternativeOptions, MatchOptions, WeightOptions
 from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
 from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
@@ -40,6 +40,9 @@ class BalanceOptions(Options):
     covariates: tuple[str, ...] = Field(description="What decided the treatment and also bears on the outcome.")
     weights: WeightOptions = Field(default_factory=WeightOptions, description="Weighting by the score.")
     matching: MatchOptions = Field(default_factory=MatchOptions, description="Matching on the score.")
+    alternatives: tuple[AlternativeOptions, ...] = Field(
+        default=(), description="Further adjustments that stand beside the main one, each with its estimand."
+    )
 
 
 class PublishedOptions(Options):

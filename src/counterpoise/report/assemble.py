@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from counterpoise.report.content.adjusted import adjusted_section
+from counterpoise.report.content.alternatives import alternatives_section
 from counterpoise.report.content.balance import balance_section
 from counterpoise.report.content.cohort import events_section, patients_section, toxicity_section
 from counterpoise.report.content.curves import curves_section
@@ -28,6 +29,7 @@ SECTIONS: tuple[Section, ...] = (
     cox_section,
     balance_section,
     adjusted_section,
+    alternatives_section,
     matched_groups_section,
     subgroups_section,
     toxicity_section,

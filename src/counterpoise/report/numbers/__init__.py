@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from counterpoise.report.numbers.alternatives import alternative_numbers
 from counterpoise.report.numbers.cohort import (
     baseline_numbers,
     column_keys,
@@ -37,6 +38,7 @@ COLLECTORS = (
     balance_numbers,
     matching_numbers,
     contrast_numbers,
+    alternative_numbers,
     matched_group_numbers,
     subgroup_numbers,
     toxicity_numbers,
