@@ -41,7 +41,7 @@ def simulate(n: int, seed: int, *, censored: bool = True, digits: int | None = N
     left = rng.exponential(size=n) / (0.3 * np.exp(0.5 * x[:, 0])) if censored else np.full(n, np.inf)
     time = np.minimum(died, left)
     if digits is not None:
-        time = np.round(time + 10.0**-digits, digits)
+        time = np.round(np.ceil(time * 10.0**digits) / 10.0**digits, digits)
     return Simulated(x, treated, time, died <= left)
 
 
