@@ -53,7 +53,7 @@ def test_holds_its_definition(data: tuple[Floats, Bools, Floats, Floats], rule: 
             [0.1, 0.2],
             [0, 1],
             "treated",
-            "leaves no treated patient: their scores lie from 0.2 to 0.2, .* from 0.1 to 0.1",
+            "no treated patient: their scores lie from 0.2 to 0.2, .* from 0.1 to 0.1",
         ),
     ],
 )

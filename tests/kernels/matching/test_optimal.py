@@ -294,7 +294,7 @@ def test_identical_patients_are_taken_by_rank_alone() -> None:
         ({"treatment": []}, "`treatment` must hold"),
         (
             {"treatment": [1, 1, 0]},
-            r"fewer controls \(1\) than treated patients \(2\).*full matching, or set a caliper",
+            r"fewer controls \(1\) than treated patients \(2\).*full matching, or set a",
         ),
         ({"ratio": 3}, "`ratio` can be 2 at most: there are 2 controls for 1"),
         ({"ratio": 0}, "`ratio` must be a whole number"),

@@ -41,7 +41,7 @@ def common_support(score: ArrayLike, treatment: ArrayLike, *, rule: Discard = "b
             if discarded[arm].all():
                 ends = [f"{end / UNITS:.6g}" for end in (units[arm].min(), units[arm].max(), low, high)]
                 raise InputError(
-                    f"`rule` {rule} leaves no {name} patient: their scores lie from {ends[0]} to {ends[1]}, those of the "
-                    f"other arm from {ends[2]} to {ends[3]}; leave nobody out, or give the score fewer terms."
+                    f"`rule` {rule} leaves no {name} patient: their scores lie from {ends[0]} to {ends[1]}, those of "
+                    f"the other arm from {ends[2]} to {ends[3]}; leave nobody out, or give the score fewer terms."
                 )
     return discarded

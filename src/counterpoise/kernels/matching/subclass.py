@@ -95,8 +95,8 @@ def _filled(classes: Counts, treated: Bools, units: Floats, rank: Floats, least:
         rows = np.flatnonzero(arm)
         if rows.size < count * least:
             raise InputError(
-                f"`subclasses` can be {max(rows.size // least, 1)} at most: {rows.size} {name} patients are to be {least} "
-                f"or more in each of {count}."
+                f"`subclasses` can be {max(rows.size // least, 1)} at most: {rows.size} {name} patients are to be "
+                f"{least} or more in each of {count}."
             )
         rows = rows[np.lexsort((rank[rows], units[rows]))]
         sizes = np.bincount(classes[rows], minlength=count)
