@@ -116,6 +116,7 @@ def imbalances(
     columns = as_matrix("x", x, rows=treated.size)
     yardstick = as_vector("scale", scale, columns.shape[1])
     require(yardstick >= 0, "`scale` must not be negative")
+    _require_one_of("shares", shares, get_args(Shares))
     arms = [_Arms.of(treated, as_weights("weights", weights, treated.size)) for weights in weightings]
     found: Floats = np.empty((len(arms), 6, columns.shape[1]))
     for j in range(columns.shape[1]):
@@ -151,9 +152,8 @@ def standard_deviation(
     treated = as_binary("treatment", treatment)
     require_both_arms(treated)
     columns = as_matrix("x", x, rows=treated.size)
-    if denominator not in get_args(Denominator):
-        *names, last = get_args(Denominator)
-        raise InputError(f"`denominator` must be {', '.join(names)} or {last}; it is {denominator!r}.")
+    _require_one_of("denominator", denominator, get_args(Denominator))
+    _require_one_of("shares", shares, get_args(Shares))
     sampled = as_weights("sampling_weights", sampling_weights, treated.size)
     if denominator in ("all", "weighted"):
         together = sampled * as_weights("weights", weights, treated.size) if denominator == "weighted" else sampled
@@ -197,6 +197,11 @@ class _Arms:
         first, second = weights[rows[0]], weights[rows[1]]
         step = np.where(treated, weights / first.sum(), -weights / second.sum())
         return cls(rows, (first, second), (effective_sample_size(first), effective_sample_size(second)), step)
+
+
+def _require_one_of(name: str, given: str, choices: Sequence[str]) -> None:
+    if given not in choices:
+        raise InputError(f"`{name}` must be {', '.join(choices[:-1])} or {choices[-1]}; it is {given!r}.")
 
 
 def _compare(column: Floats, arms: Sequence[_Arms], shares: Shares, found: Floats) -> None:
