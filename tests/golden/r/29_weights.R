@@ -58,7 +58,7 @@ trims <- function(d) { e <- fitted(score(d)$f); a <- d$a; p <- mean(a); n <- len
        c_statistic = unname(wilcox.test(e[a == 1], e[a == 0], exact = FALSE)$statistic) / (sum(a) * sum(1 - a)), overlap = sum(lower[-1] + lower[-4001]) / 2 * (fine[2] - fine[1])) }
 for (name in c("lalonde", "Melanoma", "pbc", "rotterdam_np")) gold(paste0("trimming_", name), name, trims(sets[[name]]), "stats")
 # --- several arms: Yang et al. (2016) and Yoshida et al. (2019) written out, on chances that need no fit -----------------------
-several <- function(arm, x) { k <- length(unique(arm)); u <- sapply(seq_len(k), function(j) exp(0.8 * (arm == j) + x * (j - 1) / k)); e <- u / rowSums(u); g <- rowSums(1 / e); limit <- Inf
+several <- function(arm, x) { k <- length(unique(arm)); u <- sapply(seq_len(k), function(j) mean(arm == j) * exp(x * (j - 1) / k)); e <- u / rowSums(u); g <- rowSums(1 / e); limit <- Inf
   if (max(g) > 2 * mean(g)) for (v in sort(g, decreasing = TRUE)) if (v <= 2 * mean(g[g <= v])) { limit <- 2 * mean(g[g <= v]); break }
   share <- as.vector(table(arm)) / length(arm); f <- sweep(e, 2, share, "/"); f <- f / rowSums(f); low <- sapply(seq_len(k), function(j) quantile(e[arm == j, j], .1 / k))
   out <- function(stay) arr(which(!stay))
