@@ -265,7 +265,14 @@ def test_who_was_discarded_is_said() -> None:
     assert "beyond all scores of the other arm were discarded, and the score fitted again" in found
     assert value(numbers, "matching.discarded_treated") + value(numbers, "matching.discarded_control") > 0
     figure = next(b for b in document.blocks if isinstance(b, Figure) and b.name == "scores_matched")
-    assert any("before some were discarded" in plain(note, {}) for note in figure.notes)
+    assert any("fitted again without the discarded" in plain(note, {}) for note in figure.notes)
+    assert isinstance(figure.drawing, JitterFigure)
+    adjustments = made("closest pairs on the probability")[0].analyses.adjustments
+    assert adjustments is not None
+    drawn = np.sort(np.concatenate([row.score for row in figure.drawing.rows if row.is_matched]))
+    refitted = adjustments.matching.score.probability[(adjustments.matching.pair >= 0)[~adjustments.matching.discarded]]
+    np.testing.assert_allclose(drawn, np.sort(refitted), rtol=1e-12)
+    assert value(numbers, "matching.c_statistic") == adjustments.matching.score.c_statistic
 
 
 def test_subclasses_are_parted_by_lines() -> None:

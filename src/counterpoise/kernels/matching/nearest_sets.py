@@ -253,7 +253,7 @@ def _why_none(ground: Field) -> str:
         here = np.searchsorted(edges, units[rows])
         gaps.append(float(np.minimum(edges[here] - units[rows], units[rows] - edges[here - 1]).min()))
     if not gaps:
-        return "`exact` leaves no pair: no stratum holds both treated patients and controls; match on fewer variables exactly."
+        return "`exact` leaves no pair: no stratum holds both treated patients and controls; name fewer columns."
     return (
         f"`caliper` leaves no pair: the nearest treated patient and control"
         f"{' of one stratum' if ground.exact.shape[1] else ''} are "

@@ -5,9 +5,11 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from scipy.special import expit
 
 from counterpoise.balance import Matching
-from counterpoise.estimate import Spread, Stability
+from counterpoise.estimate import Adjustments, Spread, Stability
+from counterpoise.kernels.arrays import Floats
 from counterpoise.report.content.tables import KEYS, body, head, is_share, text
 from counterpoise.report.document import Block, Cell, Figure, Paragraph, Row, Table
 from counterpoise.report.figures import DistanceFigure, JitterFigure, JitterRow
@@ -119,7 +121,7 @@ def _discarded(matching: Matching) -> str:
     )
     return (
         f"Before matching, {who} whose score lies beyond all scores of the other arm were discarded, and the score "
-        "fitted again. "
+        "fitted again to the rest; its c-statistic among them is {matching.c_statistic:number2}. "
     )
 
 
@@ -228,7 +230,7 @@ def _jitter_rows(study: Study, numbers: Numbers, matching: Matching) -> Iterable
     control, treated = study.design.treatment.labels
     adjustments = study.analyses.adjustments
     assert adjustments is not None
-    score, matched, in_treated = adjustments.score.probability, matching.pair >= 0, matching.sets.treatment
+    score, matched, in_treated = _scores(adjustments), matching.pair >= 0, matching.sets.treatment
     for label, arm, chosen in (
         (treated, "treated", False),
         (treated, "treated", True),
@@ -246,22 +248,30 @@ def _jitter_rows(study: Study, numbers: Numbers, matching: Matching) -> Iterable
         yield JitterRow(label, score[members], arm == "treated", chosen, weights, tuple(details))
 
 
+def _scores(adjustments: Adjustments) -> Floats:
+    """Return the score on which patients were matched; of those who were discarded, what that model makes of them."""
+    if not adjustments.matching.discarded.any():
+        return adjustments.score.probability
+    coefficients = adjustments.matching.score.fit.coefficients
+    return expit(coefficients[0] + adjustments.score.x @ coefficients[1:])
+
+
 def _jitter_notes(matching: Matching) -> tuple[tuple[str], ...]:
     notes = ["Each point is a patient; heights within a row mean nothing."]
     if matching.is_weighted:
         notes[0] = "Each point is a patient, its area in proportion to the matching weight; heights mean nothing."
-    if matching.method == "subclass" and not matching.discarded.any():
+    if matching.method == "subclass":
         notes.append("Dashed lines part the subclasses.")
     if matching.discarded.any():
-        notes.append("The scores are those fitted to all patients, before some were discarded.")
+        notes.append("The scores are those of the model fitted again without the discarded.")
     return tuple((note,) for note in notes)
 
 
 def _cuts(matching: Matching) -> tuple[float, ...]:
     """Return where neighbouring subclasses meet: midway between the scores on either side."""
-    if matching.method != "subclass" or matching.discarded.any():
+    if matching.method != "subclass":
         return ()
-    score, place = matching.score.probability, matching.pair
+    score, place = matching.score.probability, matching.pair[~matching.discarded]
     ends = [(float(score[place == k].min()), float(score[place == k].max())) for k in range(matching.n_sets)]
     ends.sort()
     return tuple((one[1] + other[0]) / 2 for one, other in pairwise(ends))

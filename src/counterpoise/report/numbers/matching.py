@@ -59,6 +59,7 @@ def _sets(matching: Matching) -> Iterable[Number]:
             yield Number(
                 f"matching.discarded_{key}", discarded, "patients", method="beyond the scores of the other arm"
             )
+        yield Number("matching.c_statistic", matching.score.c_statistic, method="of the score fitted without them")
     if matching.is_paired or not matching.n_sets:
         return
     treated, controls = sets.set_sizes.T
