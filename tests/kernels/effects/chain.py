@@ -51,20 +51,27 @@ def cohort(seed: int, n: int = 30) -> Cohort:
 
 
 def stacked_model(data: Cohort, estimand: Estimand, *, stabilised: bool) -> WeightModel:
+    return logistic_model(data.treated, data.x, estimand, stabilised=stabilised)
+
+
+def logistic_model(treated: Bools, x: Floats, estimand: Estimand, *, stabilised: bool) -> WeightModel:
     """Return the weights of a logistic score with their derivatives and the influence on the score, from kernels."""
-    n = data.treated.size
-    fit = logistic(data.treated, data.x)
-    design = np.column_stack([np.ones(n), data.x])
-    influence = (design * (data.treated - fit.probability)[:, None]) @ fit.covariance
-    weights = balancing_weights(fit.probability, data.treated, estimand=estimand, stabilised=stabilised)
-    slopes = weight_slopes(fit.probability, data.treated, estimand=estimand, stabilised=stabilised)
+    n = treated.size
+    fit = logistic(treated, x)
+    design = np.column_stack([np.ones(n), x])
+    influence = (design * (treated - fit.probability)[:, None]) @ fit.covariance
+    weights = balancing_weights(fit.probability, treated, estimand=estimand, stabilised=stabilised)
+    slopes = weight_slopes(fit.probability, treated, estimand=estimand, stabilised=stabilised)
     derivative = slopes[:, None] * design
     if stabilised and estimand == "ATE":
-        share = data.treated.mean()
-        by_share = np.where(data.treated, weights / share, -weights / (1 - share))
-        derivative = np.column_stack([derivative, by_share])
-        influence = np.column_stack([influence, (data.treated - share) / n])
+        share = treated.mean()
+        derivative = np.column_stack([derivative, np.where(treated, weights / share, -weights / (1 - share))])
+        influence = np.column_stack([influence, (treated - share) / n])
     return WeightModel(weights, derivative, influence)
+
+
+def known(weights: Floats) -> WeightModel:
+    return WeightModel(weights, np.zeros((weights.size, 0)), np.zeros((weights.size, 0)))
 
 
 def weights_under(data: Cohort, case: Floats, estimand: Estimand, *, stabilised: bool) -> Floats:
