@@ -10,7 +10,7 @@ from counterpoise.kernels.curves.product_limit import kaplan_meier
 from counterpoise.kernels.curves.restricted_mean import restricted_mean
 from counterpoise.kernels.doubly_robust.records import DoublyRobustSurvival, SurvivalModels
 from counterpoise.kernels.doubly_robust.survival import doubly_robust_survival
-from counterpoise.kernels.weighting.estimands import balancing_weights
+from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights
 from counterpoise.kernels.weighting.logistic_score import logistic_score
 from counterpoise.kernels.weighting.weight_model import outside_score
 from tests.kernels.doubly_robust.cohorts import Simulated, simulate, true_survival
@@ -42,7 +42,7 @@ def constant_score(d: Simulated) -> float:
 @pytest.mark.parametrize("estimand", ["ATE", "ATT", "ATC", "ATO"])
 @pytest.mark.parametrize("which", ["arms", "common", "pooled"])
 @pytest.mark.parametrize("steps", ["exponential", "product"])
-def test_the_formula_term_by_term(estimand: str, which: str, steps: str) -> None:
+def test_the_formula_term_by_term(estimand: Estimand, which: str, steps: str) -> None:
     d = simulate(60, 5, digits=1)
     product, at = steps == "product", [0.05, 0.3, 0.9]
     models = SurvivalModels("arms" if which == "arms" else "common", which, steps=steps)  # type: ignore[arg-type]
@@ -63,8 +63,8 @@ def test_the_formula_term_by_term(estimand: str, which: str, steps: str) -> None
     for code in (0, 1):
         arm = d.treated == code
         both = np.ones(60, dtype=bool)
-        x = np.column_stack([d.treated, d.x]) if which != "arms" else d.x
-        x_all = np.column_stack([np.full(60, code), d.x]) if which != "arms" else d.x
+        x = np.column_stack([1.0 * d.treated, d.x]) if which != "arms" else d.x
+        x_all = np.column_stack([np.full(60, 1.0 * code), d.x]) if which != "arms" else d.x
         rows = arm if which == "arms" else both
         outcome = hazard(d.time, d.event, rows, x, x_all, gone=np.zeros(60, dtype=bool), product=product)
         if which == "pooled":

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Bools, Floats
+from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.doubly_robust.monotone import nearest_falling
 from counterpoise.kernels.doubly_robust.records import SurvivalModels
 from counterpoise.kernels.doubly_robust.step_models import Counted, StepHazard, no_hazard, step_hazard
-from counterpoise.kernels.doubly_robust.target import Target, average
+from counterpoise.kernels.doubly_robust.target import ArmAverage, Target
 from counterpoise.kernels.doubly_robust.walk import arm_rows, walk
 from counterpoise.kernels.risk_set import TIE_TOLERANCE, RiskSet
 
@@ -63,7 +63,8 @@ class _Walked:
     curve: Floats
     std_error: Floats
     influence: Floats
-    area_influence: Floats
+    area: tuple[float, Floats]
+    """With its (n,) influence values."""
     lowest: float
     ended: int | None
     """The step that was not taken."""
@@ -82,7 +83,7 @@ def estimate_arm(
     last = np.searchsorted(step_time, times + slack, side="right") - 1
     end = 0.0 if horizon is None else horizon
     widths = np.diff(np.append(np.minimum(step_time, end), end))
-    walked = _walk(cohort, target, code, (outcome, censoring), last, widths)
+    walked = _walk(cohort, target, code, (outcome, censoring), last, (float(min(end, step_time[0])), widths))
     until, sentence = float(observed[cohort.sets.group[cohort.treated == bool(code)].max()]), ""
     known = times <= until + slack
     if walked.ended is not None:
@@ -102,8 +103,8 @@ def estimate_arm(
     return ArmEstimate(
         survival=np.where(known, read, np.nan),
         influence=walked.influence,
-        area=np.nan if horizon is None else float(min(end, np.append(step_time, end)[0]) + raw @ widths[:size]),
-        area_influence=walked.area_influence,
+        area=np.nan if horizon is None else walked.area[0],
+        area_influence=walked.area[1],
         curve_time=step_time[:size],
         curve=curve,
         curve_std_error=walked.std_error,
@@ -116,13 +117,24 @@ def estimate_arm(
 
 
 def _walk(
-    cohort: Cohort, target: Target, code: int, hazards: tuple[StepHazard, StepHazard], last: np.ndarray, widths: Floats
+    cohort: Cohort,
+    target: Target,
+    code: int,
+    hazards: tuple[StepHazard, StepHazard],
+    last: Counts,
+    lasting: tuple[float, Floats],
 ) -> _Walked:
-    """Walk along an arm's steps; `last` (k,) is the step that each time reads, `widths` how long steps last."""
+    """Walk along an arm's steps; `last` (k,) is the step that each time reads, -1 for none.
+
+    `lasting` is how long it is to the first step and how long each step then lasts, within the horizon.
+    """
     models, n = cohort.models, cohort.sets.n
+    first, widths = lasting
     arm = arm_rows(cohort.sets.group, cohort.sets.event, cohort.treated == bool(code))
+    average, read = ArmAverage(target, arm.rows), set(last.tolist())
     influence: Floats = np.zeros((n, last.size))
-    area: Floats = np.zeros(n)
+    passed: Floats = np.full(n, first)
+    missed: Floats = np.zeros(arm.rows.size)
     curve: list[float] = []
     errors: list[float] = []
     lowest, ended, too_low = 1.0, None, np.nan
@@ -131,13 +143,15 @@ def _walk(
             ended, too_low = step.number, step.uncensored
             break
         lowest = min(lowest, step.uncensored)
-        mean, moved = average(target, arm.rows, step.survival, step.missed)
+        mean, moved = average(step.survival, step.missed)
         curve.append(mean)
         errors.append(float(np.sqrt(moved @ moved)))
         if widths[step.number] > 0:
-            area += widths[step.number] * moved
-        influence[:, last == step.number] = moved[:, None]
-    return _Walked(np.array(curve), np.array(errors), influence, area, lowest, ended, too_low)
+            passed += widths[step.number] * step.survival
+            missed += widths[step.number] * step.missed
+        if step.number in read:
+            influence[:, last == step.number] = moved[:, None]
+    return _Walked(np.array(curve), np.array(errors), influence, average(passed, missed), lowest, ended, too_low)
 
 
 def _hazards(cohort: Cohort, code: int) -> tuple[StepHazard, StepHazard]:

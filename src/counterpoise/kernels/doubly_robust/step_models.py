@@ -62,7 +62,7 @@ def step_hazard(
     if x.shape[1] == 0:
         where, hazard = _without_covariates(place, event, weights, "breslow" if steps == "product" else ties)
         return StepHazard(where, hazard, np.ones(len(x_all)))
-    fit = cox(place.astype(float), event, x[rows], ties=ties, weights=weights)
+    fit = cox(place.astype(float), event, x[rows], ties=ties, weights=weights, robust=False)
     if fit.verdict is not Verdict.CONVERGED:
         columns = ", ".join(str(column) for column in fit.at_fault)
         named = f" (column {columns})" if columns else ""

@@ -5,8 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.arrays import Floats, as_binary, as_matrix, as_weights
-from counterpoise.kernels.cox.prediction import as_times
+from counterpoise.kernels.arrays import Floats, as_binary, as_matrix, as_vector, as_weights, require
 from counterpoise.kernels.curves.intervals import IntervalType, check_interval, limits
 from counterpoise.kernels.doubly_robust.arm import ArmEstimate, Cohort, estimate_arm
 from counterpoise.kernels.doubly_robust.records import DoublyRobustSurvival, RestrictedMeans, SurvivalModels
@@ -72,8 +71,8 @@ def doubly_robust_survival(  # noqa: PLR0913 - a cohort, its three models, and w
            [0.784, 0.784]]), array([4.235, 4.99 ]))
 
     Source: Zhang and Schaubel (2012), Biometrics 68:999; Bai, Tsiatis and O'Brien (2013), Biometrics 69:830; Westling,
-    Luedtke, Gilbert and Carone (2024), J Am Stat Assoc 119:1541; for weighted populations Mao and Li (2020), J Am Stat
-    Assoc, and Li, Morgan and Zaslavsky (2018), J Am Stat Assoc 113:390.
+    Luedtke, Gilbert and Carone (2024), J Am Stat Assoc 119:1541; for weighted populations Mao, Li and Greene (2019), Stat
+    Methods Med Res 28:2439, and Li, Morgan and Zaslavsky (2018), J Am Stat Assoc 113:390.
     """
     check_interval(interval, confidence)
     models = SurvivalModels() if models is None else models
@@ -84,7 +83,8 @@ def doubly_robust_survival(  # noqa: PLR0913 - a cohort, its three models, and w
     case = as_weights("weights", weights, n)
     outcome = as_matrix("x_outcome", x_outcome, n)
     censoring = outcome if x_censoring is None else as_matrix("x_censoring", x_censoring, n)
-    times, end = as_times(at), _horizon(horizon)
+    times, end = as_vector("at", at), _horizon(horizon)
+    require(times >= 0, "`at` must be finite and non-negative")
     _check_score(score, n)
     target = target_of(score, treated, estimand, case)
     cohort = Cohort(sets, treated, case, outcome, censoring, models)

@@ -12,7 +12,10 @@ from counterpoise.kernels.weighting.weight_model import weight_model
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """The estimate of an arm is sum (tilt S - weight V) / sum tilt: see `walk`; q parameters of the score."""
+    """What makes the estimate of an arm, sum (tilt S - weight V) over sum tilt, with S and V of `walk`.
+
+    q is the number of parameters of the score.
+    """
 
     tilt: Floats
     """(n,) case weight times the density of the target population relative to the patients' own."""
@@ -57,13 +60,32 @@ def target_of(score: ScoreFit, treated: Bools, estimand: Estimand, weights: Floa
     return Target(tilt, derivative, model.weights, model.derivative, model.influence, float(tilt.sum()))
 
 
-def average(target: Target, rows: Counts, survival: Floats, missed: Floats) -> tuple[float, Floats]:
-    """Return the mean and its (n,) influence values, from `survival` (n,) and `missed` (k,) of an arm's `rows`."""
-    values = target.tilt * survival
-    values[rows] -= target.weights[rows] * missed
-    mean = float(values.sum()) / target.total
-    by_score = (survival - mean) @ target.tilt_derivative - missed @ target.weights_derivative[rows]
-    values -= target.tilt * mean
-    values += target.influence @ by_score
-    values /= target.total
-    return mean, values
+class ArmAverage:
+    """The mean over the target population of what is known of the patients of one arm.
+
+    >>> from counterpoise.kernels.weighting.weight_model import outside_score
+    >>> arms = np.array([True, False])
+    >>> target = target_of(outside_score([0.5, 0.25]), arms, "ATE", np.ones(2))
+    >>> ArmAverage(target, np.array([0]))(np.array([0.5, 0.75]), np.array([-0.5]))
+    (1.125, array([ 0.1875, -0.1875]))
+    """
+
+    def __init__(self, target: Target, rows: Counts) -> None:
+        self._target, self._rows = target, rows
+        self._weights, self._derivative = target.weights[rows], target.weights_derivative[rows]
+        self._tilt_moves = bool(target.tilt_derivative.any())
+
+    def __call__(self, survival: Floats, missed: Floats) -> tuple[float, Floats]:
+        """Return the mean and its (n,) influence values from (n,) S and, for the arm's rows, (k,) V of `walk`."""
+        target = self._target
+        values = target.tilt * survival
+        values[self._rows] -= self._weights * missed
+        mean = float(values.sum()) / target.total
+        values -= target.tilt * mean
+        if target.influence.shape[1]:
+            by_score = -(missed @ self._derivative)
+            if self._tilt_moves:
+                by_score += (survival - mean) @ target.tilt_derivative
+            values += target.influence @ by_score
+        values /= target.total
+        return mean, values
