@@ -52,10 +52,11 @@ trims <- function(d) { e <- fitted(score(d)$f); a <- d$a; p <- mean(a); n <- len
   q <- c(quantile(e[a == 1], .05), quantile(e[a == 0], .95)); inner <- e >= max(min(e[a == 1]), min(e[a == 0])) & e <= min(max(e[a == 1]), max(e[a == 0]))
   h <- bw.nrd0(e[a == as.integer(sum(a) <= n - sum(a))]); dens <- function(k) function(z) colMeans(dnorm(outer(e[a == k], z, "-") / h)) / h
   fine <- seq(min(e) - 8 * h, max(e) + 8 * h, length.out = 4001); lower <- pmin(dens(0)(fine), dens(1)(fine))
+  smooth <- function(k) { f <- density(e[a == k], bw = h); approxfun(f$x, f$y, yleft = 0, yright = 0) }; ends <- seq(min(e) - 4 * h, max(e) + 4 * h, length.out = 1001); mid <- (ends[-1] + ends[-1001]) / 2
   again <- function(k) short(fitted(score(list(a = a[k], x = d$x[k, , drop = FALSE]))$f))
   list(score = short(e), crump = c(kept(g <= limit), list(limit = limit, alpha = alpha, refitted = again(g <= limit))), symmetric_10 = kept(e >= .1 & e <= .9), symmetric_20 = kept(e >= .2 & e <= .8), sturmer = c(kept(e >= q[[1]] & e <= q[[2]]), list(bounds = arr(q), refitted = again(e >= q[[1]] & e <= q[[2]]))), walker = kept(f >= .3 & f <= .7), preference = short(f),
        equipoise = arr(c(mean((f >= .3 & f <= .7)[a == 0]), mean((f >= .3 & f <= .7)[a == 1]))), support = arr(c(max(min(e[a == 1]), min(e[a == 0])), min(max(e[a == 1]), max(e[a == 0])))), outside = kept(inner)$rows,
-       c_statistic = unname(wilcox.test(e[a == 1], e[a == 0], exact = FALSE)$statistic) / (sum(a) * sum(1 - a)), overlap = sum(lower[-1] + lower[-4001]) / 2 * (fine[2] - fine[1])) }
+       c_statistic = unname(wilcox.test(round(e[a == 1], 12), round(e[a == 0], 12), exact = FALSE)$statistic) / (sum(a) * sum(1 - a)), overlap = sum(pmin(smooth(0)(mid), smooth(1)(mid))) * (ends[2] - ends[1]), overlap_exact = sum(lower[-1] + lower[-4001]) / 2 * (fine[2] - fine[1])) }
 for (name in c("lalonde", "Melanoma", "pbc", "rotterdam_np")) gold(paste0("trimming_", name), name, trims(sets[[name]]), "stats")
 # --- several arms: Yang et al. (2016) and Yoshida et al. (2019) written out, on chances that need no fit -----------------------
 several <- function(arm, x) { k <- length(unique(arm)); u <- sapply(seq_len(k), function(j) mean(arm == j) * exp(x * (j - 1) / k)); e <- u / rowSums(u); g <- rowSums(1 / e); limit <- Inf

@@ -170,14 +170,13 @@ def censoring_weight_rows(
 def _pieces(sets: RiskSet) -> tuple[Counts, Counts, Counts]:
     """Return patient, and indices among the distinct times of begin (-1: time zero) and end of every piece."""
     passed = np.searchsorted(sets.event_groups, sets.group, side="right")
-    last = np.where(passed > 0, sets.event_groups[passed - 1], -1)
-    count = passed + (last < sets.group)
+    cuts = np.concatenate(([-1], sets.event_groups))
+    count = passed + (cuts[passed] < sets.group)
     patient = np.repeat(np.arange(sets.n), count)
     place = np.arange(patient.size) - np.repeat(np.cumsum(count) - count, count)
-    ends = np.append(sets.event_groups, 0)
-    end = np.where(place < passed[patient], ends[place], sets.group[patient])
-    begin = np.where(place > 0, ends[place - 1], -1)
-    return patient, begin, end
+    whole = place < passed[patient]
+    end = np.where(whole, cuts[np.where(whole, place + 1, 0)], sets.group[patient])
+    return patient, cuts[place], end
 
 
 def _arms(arm: ArrayLike | None, n: int) -> tuple[np.ndarray, Counts]:

@@ -12,6 +12,7 @@ from counterpoise.kernels.logistic import c_statistic
 from counterpoise.kernels.overlap_coefficient import overlap_coefficient
 from counterpoise.kernels.weighting.trimming import EDGE, chances_of_arms, preferences
 
+DIGITS = 12  # scores that differ by rounding alone are tied
 EQUIPOISE = 0.3  # Walker's: for two arms, preferences from .3 to .7
 CAUTION = (
     "The c-statistic says how well the covariates tell the arms apart. It is not to be made large: a score is judged "
@@ -125,7 +126,7 @@ def score_overlap(probability: ArrayLike, treatment: ArrayLike) -> ScoreOverlap:
         equipoise=equipoise,
         in_equipoise=bool(equipoise.min() >= 0.5),
         coefficient=float(overlap_coefficient(chances[:, 1], codes, bandwidth="nrd0")[0]) if two else float("nan"),
-        c_statistic=c_statistic(codes, chances[:, 1]) if two else float("nan"),
+        c_statistic=c_statistic(codes, np.round(chances[:, 1], DIGITS)) if two else float("nan"),
         caution=CAUTION,
     )
 
