@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.cox.terms import Columns
@@ -234,10 +235,10 @@ def test_squares_and_products_on_lalonde() -> None:
 def test_terms(name: str) -> None:
     treatment, x = score_set(name)
     if name == "veteran":
-        own = dict(zip(("karno", "diagtime", "age", "prior"), x.T, strict=True))
+        own: dict[str, ArrayLike | Columns] = dict(zip(("karno", "diagtime", "age", "prior"), x.T, strict=True))
         terms = score_terms(own, splines={"age": 3}, squares=["diagtime"], interactions=[["karno", "prior"]])
     else:
-        own = dict(zip(("sex", "age", "year", "thickness"), x.T, strict=True))
+        own: dict[str, ArrayLike | Columns] = dict(zip(("sex", "age", "year", "thickness"), x.T, strict=True))
         products = [["sex", "age"], ["sex", "age", "thickness"]]
         terms = score_terms(own, splines={"thickness": 2}, interactions=products)
     theirs = golden("scores", f"terms_{name}")["fitted"]

@@ -14,11 +14,14 @@ from counterpoise.kernels.weighting.fitted_score import ScoreData, score_data, s
 from counterpoise.kernels.weighting.over_identified import FirstStep, balance_rows, two_step
 from counterpoise.kernels.weighting.records import ScoreFit
 
+SAME_SCORE = 1e-9
+"""Of a linear predictor: nearer than that, likelihood and balance have one solution and no conflict to weigh."""
+
 Target = Literal["ATE", "ATT", "ATC"]
 """Whose effect: of everyone, of those who were treated, of those who were not."""
 
 
-def covariate_balancing_score(  # noqa: PLR0913 - what is balanced, how, and for whom
+def covariate_balancing_score(
     treatment: ArrayLike,
     x: ArrayLike,
     *,
@@ -42,7 +45,8 @@ def covariate_balancing_score(  # noqa: PLR0913 - what is balanced, how, and for
 
     Influence is w_i db/dw_i throughout, the first step's included. Where the arms are separated, or the treated (ATT)
     or controls (ATC) are on average beyond all rows of the other arm, there is no solution: verdict SEPARATED with
-    the columns in `at_fault`. Raises `InputError` for an unknown estimand or first step, and as `logistic_score`.
+    the columns in `at_fault`. Raises `FitError` where the over-identified equations repeat each other, because the
+    covariates have few distinct values; `InputError` for an unknown estimand or first step, and as `logistic_score`.
 
     >>> fit = covariate_balancing_score([0, 0, 1, 0, 1, 0], [1, 2, 3, 4, 5, 6], estimand="ATT")
     >>> odds = (fit.probability / (1 - fit.probability))[[0, 1, 3, 5]]
@@ -64,7 +68,8 @@ def covariate_balancing_score(  # noqa: PLR0913 - what is balanced, how, and for
     exact = _balance(data, estimand, start)
     if exact.verdict is not Verdict.CONVERGED:
         return unsolved(method, data, exact.verdict, exact.at_fault, exact.iterations)
-    if over_identified:
+    same = np.abs(data.design @ (exact.coefficients - start)).max() <= SAME_SCORE
+    if over_identified and not same:
         found = two_step(data, estimand, first_step, start, exact.coefficients)
         if found is None:
             return unsolved(method, data, Verdict.MAX_STEPS, ())

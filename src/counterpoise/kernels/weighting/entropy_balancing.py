@@ -18,7 +18,7 @@ from counterpoise.kernels.weighting.records import WeightModel
 WHAT = "entropy balancing"
 
 
-def entropy_balancing(  # noqa: PLR0913 - what is balanced, how far, for whom, and what to call it
+def entropy_balancing(
     treatment: ArrayLike,
     x: ArrayLike,
     *,
@@ -60,7 +60,9 @@ def entropy_balancing(  # noqa: PLR0913 - what is balanced, how far, for whom, a
     if moments not in (1, 2, 3):
         raise InputError(f"`moments` must be 1, 2 or 3; it is {moments!r}.")
     columns = as_matrix("x", x)
-    called = [f"column {j} of `x`" for j in range(columns.shape[1])] if names is None else [f"`{name}`" for name in names]
+    called = (
+        [f"column {j} of `x`" for j in range(columns.shape[1])] if names is None else [f"`{name}`" for name in names]
+    )
     if len(called) != columns.shape[1]:
         raise InputError(f"`names` must have {columns.shape[1]} elements, one a column of x; it has {len(called)}.")
     z, called = powers(columns, called, moments)
@@ -100,9 +102,7 @@ def powers(x: Floats, names: Sequence[str], moments: int) -> tuple[Floats, list[
     return np.hstack(columns), called
 
 
-def _arm(
-    data: ScoreData, rows: Bools, target: Bools, arm: str, called: Sequence[str]
-) -> tuple[Floats, Floats, Floats]:
+def _arm(data: ScoreData, rows: Bools, target: Bools, arm: str, called: Sequence[str]) -> tuple[Floats, Floats, Floats]:
     """Tilt one arm; return its weights, derivatives (n, q) of all weights, and the influence (n, q) on a and b."""
     z, case = data.design, data.case
     size, of_target = case[rows].sum(), np.where(target, case, 0.0)

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
+from counterpoise.errors import FitError
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.logistic import SETTLED
+from counterpoise.kernels.newton import aliased_columns
 from counterpoise.kernels.weighting.fitted_score import ScoreData
 
 FirstStep = Literal["criterion", "balance", "likelihood"]
 """What the first estimate makes least."""
-
-Numbers = NDArray[np.inexact[Any]]
-"""Real, or complex where a derivative is taken by a complex step."""
 
 RANGE = (0.8, 1.1)
 MAX_STEPS = 200
@@ -31,22 +29,22 @@ COMPLEX_STEP = 1e-30
 class BalanceRows:
     """What each of n rows brings to moments and covariance, with derivatives by its linear predictor; all (n,)."""
 
-    residual: Numbers
+    residual: Floats
     """A - e"""
-    balance: Numbers
+    balance: Floats
     """r"""
-    spread: Numbers
+    spread: Floats
     """v = e (1 - e): minus the derivative of `residual`, and its variance."""
-    spread_slope: Numbers
-    fall: Numbers
+    spread_slope: Floats
+    fall: Floats
     """Minus the derivative of r."""
-    fall_slope: Numbers
-    shared: Numbers
+    fall_slope: Floats
+    shared: Floats
     """Covariance of `residual` and r."""
-    shared_slope: Numbers
-    balance_spread: Numbers
+    shared_slope: Floats
+    balance_spread: Floats
     """Variance of r."""
-    balance_spread_slope: Numbers
+    balance_spread_slope: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +60,7 @@ class TwoStep:
     iterations: int
 
 
-def balance_rows(predictor: Numbers, treated: Bools, estimand: str) -> BalanceRows:
+def balance_rows(predictor: Floats, treated: Bools, estimand: str) -> BalanceRows:
     """Return what each row brings, at a linear predictor (n,).
 
     >>> balance_rows(np.zeros(2), np.array([True, False]), "ATE").balance
@@ -91,8 +89,15 @@ def two_step(
     """Minimise the criterion from the maximum-likelihood and from the balancing coefficients; the lower counts.
 
     All coefficients are of the standardised columns. None where neither settles.
+
+    Raises `FitError` where V is singular: R's CBPS takes a generalised inverse there, which no influence follows.
     """
     problem = _Problem(data, estimand)
+    if aliased_columns(problem.at(likelihood).covariance).any():
+        raise FitError(
+            "over-identified covariate-balancing score: the equations of likelihood and balance repeat each other, "
+            "because the covariates have too few distinct values; take `over_identified=False`."
+        )
     factor, inside = _factor(problem, first_step, likelihood)
     first = problem.at(factor * likelihood)
     root = np.linalg.cholesky(first.covariance)
@@ -110,13 +115,13 @@ def two_step(
 class _Moments:
     """Moments and covariance at one coefficient vector, divided by the sum of the case weights."""
 
-    beta: Numbers
+    beta: Floats
     rows: BalanceRows
-    moments: Numbers
+    moments: Floats
     """(2q,)"""
-    slopes: Numbers
+    slopes: Floats
     """(2q, q)"""
-    covariance: Numbers
+    covariance: Floats
     """(2q, 2q)"""
 
 
@@ -125,7 +130,7 @@ class _Problem:
     data: ScoreData
     estimand: str
 
-    def at(self, beta: Numbers) -> _Moments:
+    def at(self, beta: Floats) -> _Moments:
         x = self.data.design
         rows = balance_rows(x @ beta, self.data.treated, self.estimand)
         moments = np.concatenate([self.sum(rows.residual), self.sum(rows.balance)])
@@ -134,11 +139,11 @@ class _Problem:
         covariance = np.block([[self.square(rows.spread), shared], [shared, self.square(rows.balance_spread)]])
         return _Moments(beta, rows, moments, slopes, covariance)
 
-    def sum(self, values: Numbers) -> Numbers:
+    def sum(self, values: Floats) -> Floats:
         case = self.data.case / self.data.case.sum()
         return (case * values) @ self.data.design
 
-    def square(self, values: Numbers) -> Numbers:
+    def square(self, values: Floats) -> Floats:
         case = self.data.case / self.data.case.sum()
         return (self.data.design * (case * values)[:, None]).T @ self.data.design
 
@@ -189,7 +194,7 @@ def _curvature(problem: _Problem, point: _Moments, slopes: Floats, y: Floats) ->
     return slopes.T @ slopes - problem.square(point.rows.spread_slope * z1 + point.rows.fall_slope * z2)
 
 
-def _halves(problem: _Problem, y: Numbers) -> tuple[Numbers, Numbers]:
+def _halves(problem: _Problem, y: Floats) -> tuple[Floats, Floats]:
     """Return the products of every row with the two halves of y (2q,) or (2q, k)."""
     q = len(y) // 2
     return problem.data.design @ y[:q], problem.data.design @ y[q:]
@@ -219,7 +224,7 @@ def _factor(problem: _Problem, first_step: FirstStep, likelihood: Floats) -> tup
     return float(brentq(slope, low, high, xtol=1e-15, rtol=1e-14)), True
 
 
-def _first_gradient(problem: _Problem, first_step: FirstStep, beta: Numbers) -> Numbers:
+def _first_gradient(problem: _Problem, first_step: FirstStep, beta: Floats) -> Floats:
     """Return half the gradient (q,) of what the first step makes least."""
     point = problem.at(beta)
     q = len(beta)
@@ -230,7 +235,7 @@ def _first_gradient(problem: _Problem, first_step: FirstStep, beta: Numbers) -> 
     return point.slopes.T @ y - problem.sum(_covariance_part(point.rows, *_halves(problem, y))) / 2
 
 
-def _covariance_part(rows: BalanceRows, z1: Numbers, z2: Numbers) -> Numbers:
+def _covariance_part(rows: BalanceRows, z1: Floats, z2: Floats) -> Floats:
     """Return y' V_i y differentiated by the row's linear predictor, (n,)."""
     return rows.spread_slope * z1**2 + 2 * rows.shared_slope * z1 * z2 + rows.balance_spread_slope * z2**2
 
@@ -257,7 +262,7 @@ def _influence(
     return -np.linalg.solve(curvature, total.T).T
 
 
-def _own(x: Floats, rows: BalanceRows, z1: Numbers, z2: Numbers) -> Numbers:
+def _own(x: Floats, rows: BalanceRows, z1: Floats, z2: Floats) -> Floats:
     """Return D_i' y, what each row brings to D' y, (n, q)."""
     return -x * (rows.spread * z1 + rows.fall * z2)[:, None]
 
@@ -273,7 +278,8 @@ def _first_influence(problem: _Problem, likelihood: Floats, how: tuple[float, Fi
         return factor * moved
     gradient = _first_gradient(problem, first_step, factor * likelihood)
     # the gradient's derivatives are symmetric: one directional derivative is all that is needed of them
-    along = _first_gradient(problem, first_step, (factor + COMPLEX_STEP * 1j) * likelihood).imag / COMPLEX_STEP
+    ahead: Any = (factor + COMPLEX_STEP * 1j) * likelihood
+    along: Floats = np.imag(_first_gradient(problem, first_step, ahead)) / COMPLEX_STEP
     by_weight = case * (_first_rows(problem, first_step, factor * likelihood) @ likelihood)
     of_factor = -(by_weight + moved @ (gradient + factor * along)) / float(likelihood @ along)
     return factor * moved + of_factor[:, None] * likelihood

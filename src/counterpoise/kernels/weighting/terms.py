@@ -73,7 +73,9 @@ def _check_names(own: Mapping[str, Columns], used: Sequence[str]) -> None:
 def _check_bends(own: Mapping[str, Columns], splines: Mapping[str, int], squares: Sequence[str]) -> None:
     for name in [*splines, *squares]:
         if own[name].x.shape[1] != 1 or np.unique(own[name].x).size < 3:
-            raise InputError(f"`{name}` must be a number of at least three different values to have a spline or square.")
+            raise InputError(
+                f"`{name}` must be a number of at least three different values to have a spline or square."
+            )
     for name in squares:
         if name in splines:
             raise InputError(f"`{name}` must have a spline or a square, not both.")

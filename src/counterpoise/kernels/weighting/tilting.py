@@ -56,7 +56,7 @@ def tilting_score(
 
 
 def _arm(data: ScoreData, arm: bool) -> tuple[Floats, Floats, Floats]:
-    """Tilt one arm to the other's totals; return the tilted weights, their derivatives (n, q), and the influence (n, q).
+    """Tilt one arm to the other's totals; return the tilted weights, their derivatives and the influence, (n, q) both.
 
     The tilted weights (n,) are zero outside the arm, as are their derivatives.
     """
