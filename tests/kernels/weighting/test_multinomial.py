@@ -179,9 +179,11 @@ def test_a_level_that_an_arm_lacks_is_separation_and_is_named() -> None:
     fit = multinomial_score(d.arm, x)
     assert (fit.verdict, fit.at_fault) == (Verdict.SEPARATED, (1,))
     assert fit.separated == ((0, 3), (1, 3), (2, 3))
-    assert np.isnan(fit.probability).all() and np.isnan(fit.influence).all() and np.isnan(fit.log_likelihood)
+    for unknown in (fit.probability, fit.influence, fit.covariance, fit.log_likelihood):
+        assert np.isnan(unknown).all()
     shrunk = multinomial_score(d.arm, x, penalty=1.0)
-    assert shrunk.verdict is Verdict.CONVERGED and shrunk.method.endswith("ridge of 1")
+    assert (shrunk.verdict, shrunk.penalty) == (Verdict.CONVERGED, 1.0)
+    assert shrunk.method.endswith("ridge of 1")
     assert (shrunk.probability > 0).all()
 
 
