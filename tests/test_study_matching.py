@@ -94,6 +94,14 @@ def test_what_cannot_be_had_leaves_no_matched_comparison_and_says_why() -> None:
     assert next(item for item in found.findings if item.name == "no_pairs").severity == "serious"
 
 
+def test_a_caliper_that_leaves_nobody_names_one_that_leaves_a_pair() -> None:
+    (problem,) = check(plan_from(tree(caliper=1e-9)), table())
+    assert problem.where == "plan: balance.matching"
+    assert "0.000309 apart on the logit, 0.000406 of its standard deviations" in problem.what
+    assert check(plan_from(tree(caliper=0.000405)), table())
+    assert not check(plan_from(tree(caliper=0.000407)), table())
+
+
 @pytest.mark.parametrize(
     ("matching", "message"),
     [

@@ -103,7 +103,7 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
             seed = plan.bootstrap.seed
             adjusted = adjust(cohort.design, plan.balance.weights, plan.balance.matching, seed)
             groups = groups_problem(cohort.design, adjusted.rows, plan.balance.matching, seed)
-            found = ("balance.matching", adjusted.matching.reason), ("balance.matching.referent", groups)
+            found = ("balance.matching", adjusted.matching.why_nobody), ("balance.matching.referent", groups)
             return tuple(Problem(f"plan: {key}", reason) for key, reason in found if reason)
     except ProblemsError as error:
         return error.problems

@@ -140,6 +140,22 @@ class Matching:
         return {"ATT": "matched treated", "ATC": "matched controls", "ATE": "matched patients"}[self.estimand]
 
     @property
+    def why_nobody(self) -> str:
+        """Why nobody is matched, and what could be asked for instead; empty where there are sets."""
+        if self.n_sets or self.reason:
+            return self.reason
+        on = self.score.probability if self.distance_name == "probability" else self.score.logit
+        treated, controls = on[self.score.treatment], np.sort(on[~self.score.treatment])
+        edges = np.concatenate([[-np.inf], controls, [np.inf]])
+        here = np.searchsorted(edges, treated)
+        gap = float(np.minimum(edges[here] - treated, treated - edges[here - 1]).min())
+        return (
+            f"`caliper` leaves no pair: the nearest treated patient and control are {gap:.3g} apart on the "
+            f"{self.caliper_scale}, {gap / self.caliper_sd:.3g} of its standard deviations; a caliper above that leaves "
+            "one."
+        )
+
+    @property
     def caliper_scale(self) -> str:
         """The scale of the caliper: logit, or probability."""
         return "probability" if self.distance_name == "probability" else "logit"

@@ -273,7 +273,10 @@ def _require_enough_partners(pairs: Candidates, degrees: _Degrees) -> None:
 
 def _in_words(ratio: float, whole: np.ufunc, inverse: np.ufunc) -> str:
     """Return a ratio as a bound: a whole number, or one over one."""
-    return f"{whole(ratio):.0f}" if ratio >= 1 else f"1 / {inverse(1.0 / ratio):.0f}"
+    if ratio >= 1:
+        return f"{whole(ratio):.0f}"
+    below = inverse(1.0 / ratio)
+    return f"1 / {below:.0f}" if below > 1 else "1"
 
 
 def _sizes_that_exist(pairs: Candidates) -> str:
