@@ -151,8 +151,7 @@ class Matching:
         gap = float(np.minimum(edges[here] - treated, treated - edges[here - 1]).min())
         return (
             f"`caliper` leaves no pair: the nearest treated patient and control are {gap:.3g} apart on the "
-            f"{self.caliper_scale}, {gap / self.caliper_sd:.3g} of its standard deviations; a caliper above that leaves "
-            "one."
+            f"{self.caliper_scale}, {gap / self.caliper_sd:.3g} of its standard deviations; a wider caliper leaves one."
         )
 
     @property
