@@ -25,6 +25,7 @@ TOPICS = (
     "stability",
     "weighted",
     "subgroups",
+    "alternatives",
     "toxicity",
     "findings",
 )

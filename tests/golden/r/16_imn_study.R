@@ -308,6 +308,66 @@ subgroups <- function() for (v in SUBGROUPS) {
     FEW[paste0(v, l)] <<- sum(x$os_event) < 10 || min(tapply(x$os_event, x$a, sum)) < 3
   }
 }
+# further adjustments: weights to other populations, and doubly robust ---------------------------------------------------
+SCORE_MOVED <- (X * (d$a - p)) %*% solve(H)                          # what each patient moves the score's coefficients by
+SCHEMES <- list(main = list(w = d$w, slope = ifelse(treated, -(1 - p) / p, p / (1 - p))), att = list(w = ifelse(treated, 1, p / (1 - p)), slope = ifelse(treated, 0, p / (1 - p))),
+                ato = list(w = ifelse(treated, 1 - p, p), slope = ifelse(treated, -1, 1) * p * (1 - p)))
+stack <- function(u, scheme) scheme$w * u + SCORE_MOVED %*% crossprod(X, scheme$slope * u)   # u: derivatives by each weight
+contrast <- function(id, x, s, k) put(id, x, lower = x - Z * s, upper = x + Z * s, std_error = s, p_value = 2 * pnorm(-abs(x / s)), n = nrow(d), events = k)
+ADJUSTED <- list()
+made_of <- function(id, w) {
+  put(paste0(id, ".n"), nrow(d)); put(paste0(id, ".left_out"), 0)
+  for (k in c("control", "treated")) { put(sprintf("%s.%s.trimmed", id, k), 0); put(sprintf("%s.%s.effective", id, k), ess(w[treated == (k == "treated")])) }
+  put(paste0(id, ".largest"), largest_within(rep(TRUE, nrow(d)), w)); put(paste0(id, ".heaviest"), max(w) / mean(w))
+}
+arm_of <- function(e, arm, scheme) {                                  # survival at the horizon and mean up to it, with derivatives by the weights
+  rows <- treated == arm; x <- d[rows, ]; x$v <- scheme$w[rows]
+  f <- do.call("survfit", list(outcome(e, "1"), data = x, weights = quote(v), influence = TRUE)); k <- f$time < HORIZON
+  width <- diff(c(0, f$time[k], HORIZON)); u <- matrix(0, nrow(d), 2); i <- f$influence.surv
+  i <- i / x$v   # survfit gives them times the weights
+  u[rows, 1] <- i[, max(which(f$time <= HORIZON))]; u[rows, 2] <- i[, k] %*% width[-1]
+  list(value = c(summary(f, times = HORIZON)$surv, sum(width * c(1, f$surv[k]))), u = u)
+}
+weighted_alternative <- function(name, scheme) {
+  id <- paste0("alternatives.", name); made_of(id, scheme$w); d$w <- scheme$w
+  for (e in ENDPOINTS) {
+    at <- function(what) paste(id, e, what, sep = "."); k <- sum(died(e))
+    f <- fit_cox(e, "a", d, weights = quote(w), robust = TRUE); own <- residuals(f, type = "dfbeta")
+    ratio(at("hazard_ratio"), coef(f)[[1]], sqrt(sum(stack(own / scheme$w, scheme)^2)), f); ratio(at("hazard_ratio.fixed"), coef(f)[[1]], sqrt(f$var[1]), f)
+    zero <- arm_of(e, FALSE, scheme); one <- arm_of(e, TRUE, scheme); i <- stack(one$u - zero$u, scheme)
+    put(at("control.rate"), zero$value[1], n = nrow(d), events = k); put(at("treated.rate"), one$value[1], n = nrow(d), events = k)
+    for (j in 1:2) contrast(at(c("difference", "mean_difference")[j]), one$value[j] - zero$value[j], sqrt(sum(i[, j]^2)), k)
+    if (e == "os") ADJUSTED[[name]] <<- c(hr = exp(coef(f)[[1]]), p = 2 * pnorm(-abs(coef(f)[[1]] / sqrt(sum(stack(own / scheme$w, scheme)^2)))), difference = one$value[1] - zero$value[1], largest = largest_within(rep(TRUE, nrow(d)), scheme$w))
+  }
+}
+# augmented inverse probability weighting: one Cox model of the event for both arms, Fleming-Harrington's estimate of censoring in each
+robust_terms <- function(e, arm, at) {
+  time <- d[[paste0(e, "_time")]]; event <- died(e); r <- match(time, sort(unique(time))); new <- d; new$a <- arm
+  f <- fit_cox(e, c("a", COX)); b <- survfit(f, newdata = new, se.fit = FALSE); b$S <- exp(-b$cumhaz)
+  survival <- function(t) rbind(1, b$S)[findInterval(t, b$time) + 1, , drop = FALSE]
+  mine <- d$a == arm; g <- survfit(Surv(2 * r + (1 - event), 1 - event) ~ 1, data.frame(r, event), subset = mine, ctype = 2); g_time <- g$time[g$n.event > 0]; g_surv <- exp(-g$cumhaz[g$n.event > 0])
+  left <- sort(unique(time))[(g_time - 1) / 2]; own <- 2 * r + (1 - event); at_risk <- outer(g_time, own, "<="); gone <- outer(g_time, own, "==") * rep(1 - event, each = length(g_time))
+  increments <- (gone - at_risk * (1 - g_surv / c(1, g_surv)[seq_along(g_surv)])) / (survival(left) * g_surv)
+  Q <- rbind(0, apply(increments, 2, cumsum)); seen <- findInterval(2 * findInterval(at, sort(unique(time))) + 1, g_time) + 1
+  S <- survival(at); alive <- outer(at, time, "<")
+  list(S = t(S), rest = ifelse(mine, 1, 0) * t(alive / c(1, g_surv)[seen] + S * Q[seen, , drop = FALSE] - S))
+}
+robust_alternative <- function(name) {
+  id <- paste0("alternatives.", name); scheme <- SCHEMES$main; made_of(id, scheme$w)
+  for (e in ENDPOINTS) {
+    at <- function(what) paste(id, e, what, sep = "."); k <- sum(died(e)); time <- d[[paste0(e, "_time")]]
+    grid <- sort(unique(time[died(e) == 1 & time < HORIZON])); width <- diff(c(grid, HORIZON))
+    arm <- function(a) {
+      m <- robust_terms(e, a, c(HORIZON, grid)); f <- m$S + scheme$w * m$rest; est <- colMeans(f)
+      i <- (sweep(f, 2, est) + SCORE_MOVED %*% crossprod(X, scheme$slope * m$rest)) / nrow(d)
+      list(s = est[1], i = i[, 1], area = grid[1] + sum(est[-1] * width), area_i = drop(i[, -1] %*% width))
+    }
+    zero <- arm(0); one <- arm(1); put(at("control.rate"), zero$s, n = nrow(d), events = k); put(at("treated.rate"), one$s, n = nrow(d), events = k)
+    contrast(at("difference"), one$s - zero$s, sqrt(sum((one$i - zero$i)^2)), k); contrast(at("mean_difference"), one$area - zero$area, sqrt(sum((one$area_i - zero$area_i)^2)), k)
+    if (e == "os") ADJUSTED[[name]] <<- c(hr = NA, p = NA, difference = one$s - zero$s, largest = largest_within(rep(TRUE, nrow(d)), scheme$w))
+  }
+}
+alternatives <- function() { for (name in names(SCHEMES)) weighted_alternative(name, SCHEMES[[name]]); robust_alternative("aipw") }
 
 fisher_2x2 <- function(x) if (length(unique(x)) < 2) NA else fisher.test(table(x, d$a))$p.value
 ORGANS <- c("acute_skin", "acute_esophagus", "acute_lung", "acute_heart", "late_skin", "late_subcutaneous", "late_lung", "late_heart", "late_esophagus")
@@ -342,6 +402,9 @@ findings <- function() {
   put(id("response_measured_differently.unexamined"), sum(d$imnd == 0)); put(id("response_measured_differently.known"), sum(!is.na(d$pcr)))
   put(id("response_measured_differently.share_unexamined"), mean(d$pcr[d$imnd == 0])); put(id("response_measured_differently.share_examined"), mean(d$pcr[d$imnd == 1]))
   f <- fit_cox("os", "a"); put(id("tests_on_either_side.os_unadjusted_wald"), wald_p(f, f$var)); put(id("tests_on_either_side.os_unadjusted_curve"), pchisq(survdiff(outcome("os", "a"), d)$chisq, 1, lower.tail = FALSE))
+  made <- do.call(rbind, ADJUSTED); key <- function(what) id(paste0("adjustments_differ.", what)); both <- made[!is.na(made[, "hr"]), ]
+  put(key("lowest"), min(both[, "hr"])); put(key("highest"), max(both[, "hr"])); put(key("adjustments"), nrow(both)); put(key("smallest_p"), min(both[, "p"])); put(key("largest_p"), max(both[, "p"]))
+  put(key("best"), min(both[, "largest"])); put(key("worst"), max(both[, "largest"])); put(key("lowest_difference"), min(made[, "difference"])); put(key("highest_difference"), max(made[, "difference"]))
   put(id("estimands_differ.pairs"), sum(MATCHED) / 2); put(id("estimands_differ.treated"), sum(treated & !MATCHED)); put(id("estimands_differ.control"), sum(!treated & !MATCHED))
   inside <- do.call(rbind, WITHIN); off <- inside[, "whole"] > .25
   put(id("subgroups_not_balanced.off"), sum(off)); put(id("subgroups_not_balanced.judged"), nrow(inside)); put(id("subgroups_not_balanced.worst"), max(inside[, "whole"])); put(id("subgroups_not_balanced.fitted"), sum(inside[, "fitted"]))
@@ -369,6 +432,7 @@ gold("matched", D, numbers_of(matched))
 gold("stability", D, numbers_of(stability))
 gold("weighted", D, numbers_of(weighted))
 gold("subgroups", D, numbers_of(subgroups))
+gold("alternatives", D, numbers_of(alternatives))
 gold("toxicity", D, numbers_of(toxicity), "stats")
 gold("findings", D, numbers_of(findings))
 gold("bootstrap", D, numbers_of(bootstrap), note = "2000 sets of exponential weights")
