@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.cox.baseline import baseline_hazard
+from counterpoise.kernels.cox.fit import cox
 from counterpoise.kernels.doubly_robust.records import DoublyRobustSurvival, SurvivalModels
 from counterpoise.kernels.doubly_robust.survival import doubly_robust_survival
 from counterpoise.kernels.weighting.estimands import Estimand
@@ -106,26 +109,68 @@ def test_pooled_censoring_and_a_known_score(name: str) -> None:
     agree(f"{name}_pooled", ours(name, "ATE", SurvivalModels("common", "pooled"), covariates=False))
 
 
-@pytest.mark.parametrize(("key", "apart"), [("riskregression_np", 0.03), ("riskregression_np_untied", 3e-4)])
-def test_near_riskregression(key: str, apart: float) -> None:
-    """The same estimator in `ate` of riskRegression, which adjustedCurves calls, with two differences.
-
-    It takes the martingales' hazards as the Cox model has them, where here they are what its survival falls by, divides
-    by survival just before a censoring, and weights an event by 1 / G just after its time: all of the order of one
-    step, which is large only where few are left (at ten years, where G is .016). And it counts each set of tied
-    censorings as often as it has members, which is 2 % of survival at ten years; without ties that is gone.
-    """
-    c, r = cohort("np"), golden("doubly_robust", key)
+def riskregression_data(key: str) -> tuple[Floats, Floats, Cohort]:
+    c = cohort("np")
     time = c.time.copy()
     if key.endswith("untied"):
         order = np.lexsort((-c.event, time))
         time[order] += 1e-5 * np.arange(1, time.size + 1)
-    score = logistic_score(c.arm, c.score)
-    # errors that leave out what the nuisance models add, as its `known.nuisance = TRUE`
-    known, models = outside_score(score.probability), SurvivalModels("common", "pooled")
+    return time, logistic_score(c.arm, c.score).probability, c
+
+
+RISKREGRESSION = ["riskregression_np", "riskregression_np_untied"]
+
+
+@pytest.mark.parametrize(("key", "apart"), list(zip(RISKREGRESSION, (0.03, 3e-4), strict=True)))
+def test_near_riskregression(key: str, apart: float) -> None:
+    """The same estimator in `ate` of riskRegression, which adjustedCurves calls, on other steps: see below."""
+    r, (time, score, c) = golden("doubly_robust", key), riskregression_data(key)
+    # errors that leave out what the models add, as its `known.nuisance = TRUE`
+    known, models = outside_score(score), SurvivalModels("common", "pooled")
     result = doubly_robust_survival(
         time, c.event, c.arm, known, c.outcome, at=c.at, x_censoring=c.censoring[:, :0], models=models
     )
     assert relative_difference(result.survival, [r["s0"], r["s1"]]) < apart
     assert relative_difference(result.std_error, [r["se0_known"], r["se1_known"]]) < apart
     assert relative_difference(result.survival[:, 0], [r["s0"][0], r["s1"][0]]) < 1e-6
+
+
+@pytest.mark.parametrize("key", RISKREGRESSION)
+def test_what_sets_riskregression_apart(key: str) -> None:
+    """With its steps the formula gives its numbers, so that nothing else sets it apart.
+
+    It takes the martingale's hazard as the Cox model has it, here it is what survival falls by; it divides by S and G
+    just before a censoring; who has an event is still at risk of being censored at its time. And it goes over each set
+    of tied censorings as often as the set has members, which is what moves survival at ten years by 1 and 2 %.
+    """
+    r, (time, score, c) = golden("doubly_robust", key), riskregression_data(key)
+    died = c.event == 1
+    fit = cox(time, died, np.column_stack([c.arm, c.outcome]))
+    base = baseline_hazard(fit)
+    jumps = np.sort(time[~died])
+    distinct, tied = np.unique(jumps, return_counts=True)
+    risk = (time >= distinct[:, None]).sum(axis=1)
+    step = np.array([(1 / (y - np.arange(d))).sum() for y, d in zip(risk, tied, strict=True)])
+    uncensored = np.exp(-np.cumsum(step))[np.searchsorted(distinct, jumps)]
+    before = np.append(1.0, uncensored[:-1])
+    there = time[:, None] >= jumps
+    martingale = ((time[:, None] == jumps) & ~died[:, None]) - step[np.searchsorted(distinct, jumps)]
+    for code in (0, 1):
+        ratio = np.exp(np.column_stack([np.full(time.size, code), c.outcome]) @ fit.coefficients)
+
+        def survival(until: Floats, side: Literal["left", "right"] = "right", ratio: Floats = ratio) -> Floats:
+            cumulative = np.append(0.0, base.cumulative)[np.searchsorted(base.time, until, side=side)]
+            return np.exp(-ratio[:, None] * cumulative)
+
+        weight = (c.arm == code) / np.where(c.arm == 1, score, 1 - score)
+        increments = there * martingale / (before * survival(jumps, "left"))
+        for k, t in enumerate(c.at):
+            s, upto = survival(np.array([t])), jumps <= t
+            passed = ((survival(jumps) - s) * increments)[:, upto].sum(axis=1)
+            g = np.append(1.0, uncensored)[np.searchsorted(jumps, np.minimum(time, t), side="left")]
+            seen = died & (time <= t)
+            values = 1 - s[:, 0] + weight * (seen / g - (1 - s[:, 0]) + passed)
+            assert 1 - values.mean() == pytest.approx(r[f"s{code}"][k], rel=1e-10)
+            assert np.sqrt(((values - values.mean()) ** 2).sum()) / time.size == pytest.approx(
+                r[f"se{code}_known"][k], rel=1e-8
+            )
