@@ -23,7 +23,8 @@ n_of <- function(d) rep(0, ncol(d$z))
 
 # maximum likelihood and its sandwich (HC0), with and without case weights
 ml <- function(d, w) { b <- root(glm_of(d, w), function(b) drop(t(d$z) %*% (w * (d$t - plogis(drop(d$z %*% b))))) / sum(w))
-  e <- plogis(drop(d$z %*% b)); B <- solve(crossprod(d$x * sqrt(w * e * (1 - e))), tol = 0); V <- B %*% crossprod(d$x * (w * (d$t - e))) %*% B
+  e <- plogis(drop(d$z %*% b)); B <- solve(crossprod(d$z * sqrt(w * e * (1 - e)))); V <- B %*% crossprod(d$z * (w * (d$t - e))) %*% B
+  L <- sapply(seq_along(b), function(j) coefs(d, replace(0 * b, j, 1))); V <- L %*% V %*% t(L)
   c(fit_of(d, b), list(robust_se = arr(sqrt(diag(V))))) }
 # Firth's score
 firth <- function(d, w) { X <- d$z; U <- function(b) { e <- plogis(drop(X %*% b)); v <- w * e * (1 - e); h <- rowSums((X %*% solve(crossprod(X * sqrt(v)))) * X) * v; drop(t(X) %*% (w * (d$t - e) + h * (.5 - e))) / sum(w) }

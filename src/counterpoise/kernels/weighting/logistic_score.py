@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.logistic import logistic
 from counterpoise.kernels.verdict import Verdict
 from counterpoise.kernels.weighting.fitted_score import score_data, solved, unsolved
@@ -33,9 +34,8 @@ def logistic_score(treatment: ArrayLike, x: ArrayLike, *, case_weights: ArrayLik
     fit = logistic(data.treated, data.x, weights=data.case)
     if fit.verdict is not Verdict.CONVERGED:
         return unsolved(METHOD, data, fit.verdict, fit.at_fault, fit.iterations)
-    forward = np.linalg.inv(data.back)
-    covariance = forward @ fit.covariance @ forward.T
-    residual = data.case * (data.treated - fit.probability)
-    return solved(
-        METHOD, data, forward @ fit.coefficients, (data.design * residual[:, None]) @ covariance, fit.iterations
-    )
+    e = fit.probability
+    information = (data.design * (data.case * e * (1.0 - e))[:, None]).T @ data.design
+    score = data.design * (data.case * (data.treated - e))[:, None]
+    standard: Floats = np.linalg.solve(data.back, fit.coefficients)
+    return solved(METHOD, data, standard, score @ np.linalg.inv(information), fit.iterations)
