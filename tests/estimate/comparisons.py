@@ -33,5 +33,5 @@ def weighted(design: Design, adjustments: Adjustments | None = None) -> Contrast
 
 
 def matched(design: Design, adjustments: Adjustments | None = None) -> Contrast:
-    made = adjustments or adjust(design, WeightOptions(), MatchOptions(caliper=None), seed=1)
+    made = adjustments or adjust(design, WeightOptions(), MatchOptions(caliper=1e6), seed=1)
     return matched_contrast(design, design.endpoints[0], made, 60.0, CURVES, "efron")

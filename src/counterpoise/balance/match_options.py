@@ -145,7 +145,6 @@ class MatchOptions(Options):
     )
     referent: str | None = Field(
         default=None,
-        min_length=1,
         description="A level of treatment.groups to which each other level is matched as well, in the same way, for a "
         "comparison of all groups in the same patients (common referent); the smallest group is best. Left out: only "
         "the two arms are matched.",
