@@ -22,6 +22,7 @@ from counterpoise.estimate import (
     compare_toxicity,
     dose_summary,
     groups_problem,
+    weighted_groups_problem,
 )
 from counterpoise.findings import Finding, review
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
@@ -103,7 +104,11 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
             seed = plan.bootstrap.seed
             adjusted = adjust(cohort.design, plan.balance.weights, plan.balance.matching, seed)
             groups = groups_problem(cohort.design, adjusted.rows, plan.balance.matching, seed)
-            found = ("balance.matching", adjusted.matching.why_nobody), ("balance.matching.referent", groups)
+            found = (
+                ("balance.matching", adjusted.matching.why_nobody),
+                ("balance.matching.referent", groups),
+                ("balance.groups", weighted_groups_problem(cohort.design, plan.balance.groups)),
+            )
             return tuple(Problem(f"plan: {key}", reason) for key, reason in found if reason)
     except ProblemsError as error:
         return error.problems
@@ -165,8 +170,17 @@ def _selection(plan: Plan) -> Selection:
         subgroups=plan.subgroups.by if plan.subgroups else (),
         matching=plan.balance.matching.columns if plan.balance else (),
         calipers=plan.balance.matching.measured if plan.balance else (),
+        group_score=_group_score(plan),
+        factorial=plan.balance.groups.factorial if plan.balance and plan.balance.groups else None,
         response=(plan.response.column, plan.response.examined_by) if plan.response else None,
     )
+
+
+def _group_score(plan: Plan) -> tuple[str, ...]:
+    if plan.balance is None or plan.balance.groups is None:
+        return ()
+    own = plan.balance.groups.covariates
+    return plan.balance.covariates if own is None else own
 
 
 def _options(plan: Plan) -> AnalysisOptions:
@@ -179,6 +193,7 @@ def _options(plan: Plan) -> AnalysisOptions:
         bootstrap=plan.bootstrap,
         subgroups=plan.subgroups,
         alternatives=plan.balance.alternatives if plan.balance else (),
+        group_weights=plan.balance.groups if plan.balance else None,
     )
 
 

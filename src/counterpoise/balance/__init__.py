@@ -3,6 +3,8 @@
 from counterpoise.balance.alternative_options import AlternativeOptions
 from counterpoise.balance.alternatives import Alternative, Candidates, alternative
 from counterpoise.balance.check import Balance, check_balance, largest_difference
+from counterpoise.balance.group_options import GroupWeightOptions
+from counterpoise.balance.group_weights import GroupCandidates, GroupWeighting, weigh_groups
 from counterpoise.balance.match import Matching, match, no_match, tie_ranks
 from counterpoise.balance.match_options import MatchKeywords, MatchOptions, breaks_ties, match_options
 from counterpoise.balance.match_several import ArmBalance, ArmMatching, arm_balance, match_arms
@@ -19,6 +21,9 @@ __all__ = [
     "Balance",
     "Candidates",
     "Estimand",
+    "GroupCandidates",
+    "GroupWeightOptions",
+    "GroupWeighting",
     "MatchKeywords",
     "MatchOptions",
     "Matching",
@@ -41,5 +46,6 @@ __all__ = [
     "propensity",
     "tie_ranks",
     "weigh",
+    "weigh_groups",
     "weight_slopes",
 ]

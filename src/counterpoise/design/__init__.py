@@ -1,6 +1,7 @@
 """The border of the program: tables before it, plain arrays after it."""
 
 from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms, level_indicators
+from counterpoise.design.factorial import Factorial
 from counterpoise.design.options import (
     DoseOptions,
     ResponseOptions,
@@ -25,6 +26,7 @@ __all__ = [
     "Design",
     "DoseOptions",
     "Endpoint",
+    "Factorial",
     "Groups",
     "Response",
     "ResponseOptions",

@@ -20,6 +20,7 @@ class Selection:
     """Which columns play which part: names of columns or of derived variables.
 
     `matching` are columns that an option of matching names; `calipers` those of them that must be numbers.
+    `group_score` are the covariates by which all groups are weighted, `factorial` the two treatments they combine.
     """
 
     baseline: tuple[str, ...] = ()
@@ -30,6 +31,8 @@ class Selection:
     response: tuple[str, str] | None = None
     matching: tuple[str, ...] = ()
     calipers: tuple[str, ...] = ()
+    group_score: tuple[str, ...] = ()
+    factorial: tuple[str, str] | None = None
 
 
 def selection_problems(table: Table, options: TreatmentOptions, selection: Selection) -> list[Problem]:
@@ -52,6 +55,7 @@ def _parts(
 ) -> tuple[tuple[str, tuple[str, ...], tuple[Kind, ...]], ...]:
     """Return each part: its key in the plan, its columns, and the kinds that they may be of."""
     groups = (options.groups,) if options.groups else ()
+    own_score = selection.group_score if selection.group_score != selection.score else ()
     own_groups = selection.cox_groups if groups and selection.cox_groups != selection.cox else ()
     return (
         ("treatment.groups", groups, GROUPED),
@@ -61,6 +65,8 @@ def _parts(
         ("cox.group_covariates", own_groups, DESCRIBED),
         ("subgroups.by", selection.subgroups, GROUPED),
         ("response", selection.response or (), FLAG),
+        ("balance.groups.covariates", own_score, DESCRIBED),
+        ("balance.groups.factorial", selection.factorial or (), FLAG),
         ("balance.matching", selection.matching, DESCRIBED),
         ("balance.matching.covariate_calipers and cutpoints", selection.calipers, MEASURED),
     )

@@ -9,6 +9,7 @@ import polars as pl
 
 from counterpoise.cohort import EndpointTimes
 from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms
+from counterpoise.design.factorial import Factorial, factorial_problem
 from counterpoise.design.options import TreatmentOptions
 from counterpoise.design.selection import Selection, selection_problems
 from counterpoise.errors import DataError, Problem
@@ -78,6 +79,10 @@ class Design:
     response: Response | None
     matching: tuple[Covariate, ...] = ()
     """Columns beside those of the score that an option of matching names."""
+    group_score: Terms | None = None
+    """The covariates by which all groups are weighted; None where they are not, or by those of the score."""
+    factorial: Factorial | None = None
+    """The two treatments whose combinations are the groups, where the plan names them."""
 
     @property
     def size(self) -> int:
@@ -111,6 +116,7 @@ def make_design(
         *_event_problems(endpoints),
         *selection_problems(table, options, selection),
     ]
+    problems = problems or _factorial_problems(table, options, selection)
     if problems:
         raise DataError(problems)
     treatment = _treatment(covariate(table, options.column), options)
@@ -129,6 +135,8 @@ def make_design(
         subgroups=tuple(covariate(table, name) for name in selection.subgroups),
         response=Response(*(covariate(table, name) for name in selection.response)) if selection.response else None,
         matching=tuple(covariate(table, name) for name in selection.matching if name not in selection.score),
+        group_score=_terms(table, selection.group_score) if selection.group_score else None,
+        factorial=Factorial(*(covariate(table, name) for name in selection.factorial)) if selection.factorial else None,
     )
 
 
@@ -179,6 +187,15 @@ def _group_problems(table: Table, name: str | None) -> list[Problem]:
     return [
         Problem(f"plan: treatment.groups = `{name}`", f"is not known for {count} patients", "exclude them by a rule")
     ]
+
+
+def _factorial_problems(table: Table, options: TreatmentOptions, selection: Selection) -> list[Problem]:
+    if not options.groups or not selection.factorial:
+        return []
+    named = (covariate(table, name) for name in (options.groups, *selection.factorial))
+    what = factorial_problem(*named)
+    remedy = f"name the two columns that `{options.groups}` is made of, or remove `factorial`"
+    return [Problem("plan: balance.groups.factorial", what, remedy)] if what else []
 
 
 def _groups(table: Table, name: str) -> Groups:

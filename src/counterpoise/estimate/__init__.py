@@ -35,6 +35,16 @@ from counterpoise.estimate.group_matching import (
     groups_problem,
     matched_groups,
 )
+from counterpoise.estimate.group_weighting import (
+    FactorialEffects,
+    GroupPair,
+    GroupRate,
+    WeightedGroupComparison,
+    WeightedGroups,
+    WeightedRatio,
+    weighted_groups,
+    weighted_groups_problem,
+)
 from counterpoise.estimate.hazards import (
     HazardModel,
     HazardRatio,
@@ -91,9 +101,12 @@ __all__ = [
     "CurveOptions",
     "DoseSummary",
     "EventShare",
+    "FactorialEffects",
     "FollowUp",
     "GroupComparison",
     "GroupHazards",
+    "GroupPair",
+    "GroupRate",
     "HazardModel",
     "HazardRatio",
     "HazardTable",
@@ -107,6 +120,9 @@ __all__ = [
     "SubgroupOptions",
     "SubgroupVariable",
     "ToxicityComparison",
+    "WeightedGroupComparison",
+    "WeightedGroups",
+    "WeightedRatio",
     "adjust",
     "alternative_analyses",
     "analyse",
@@ -134,4 +150,6 @@ __all__ = [
     "subgroup_analysis",
     "unadjusted_contrast",
     "weighted_contrast",
+    "weighted_groups",
+    "weighted_groups_problem",
 ]

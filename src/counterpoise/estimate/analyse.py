@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from counterpoise.balance import AlternativeOptions, MatchOptions, WeightOptions
+from counterpoise.balance import AlternativeOptions, GroupWeightOptions, MatchOptions, WeightOptions
 from counterpoise.design import Covariate, Design, Endpoint, Groups, design_terms
 from counterpoise.estimate.adjustments import Adjustments, adjust
 from counterpoise.estimate.alternatives import AlternativeAnalysis, alternative_analyses
@@ -15,6 +15,7 @@ from counterpoise.estimate.bootstrap import BootstrapEffect, bootstrap_effects
 from counterpoise.estimate.contrasts import Contrast, matched_contrast, unadjusted_contrast, weighted_contrast
 from counterpoise.estimate.curves import arm_curve, compare_curves, follow_up
 from counterpoise.estimate.group_matching import MatchedGroups, matched_groups
+from counterpoise.estimate.group_weighting import weighted_groups
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
 from counterpoise.estimate.stability import stability
@@ -36,6 +37,7 @@ class AnalysisOptions:
     bootstrap: BootstrapOptions
     subgroups: SubgroupOptions | None
     alternatives: tuple[AlternativeOptions, ...] = ()
+    group_weights: GroupWeightOptions | None = None
 
 
 def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Analyses:
@@ -87,6 +89,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         stability=again,
         alternatives=alternatives,
         matched_groups=_matched_groups(design, adjustments, options),
+        weighted_groups=weighted_groups(design, options.group_weights, horizon, curves, ties),
     )
 
 

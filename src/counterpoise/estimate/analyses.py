@@ -9,6 +9,7 @@ from counterpoise.estimate.bootstrap import BootstrapEffect
 from counterpoise.estimate.contrasts import Contrast
 from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
 from counterpoise.estimate.group_matching import MatchedGroups
+from counterpoise.estimate.group_weighting import WeightedGroups
 from counterpoise.estimate.hazards import HazardModel, HazardTable
 from counterpoise.estimate.stability import Stability
 from counterpoise.estimate.subgroups import SubgroupAnalysis
@@ -32,7 +33,8 @@ class Analyses:
     could be made. `stability` shows how far the matched comparisons hang on the breaking of ties; None where that was
     not asked for, or the method has no ties to break. `matched_groups` compares all groups in sets by common referent;
     None where the plan names no referent. `alternatives` are further adjustments, the main weighting first; none
-    where the plan asks for none.
+    where the plan asks for none. `weighted_groups` compares all groups weighted to one population; None where the plan
+    has no [balance.groups].
     """
 
     baseline: BaselineTable
@@ -50,6 +52,7 @@ class Analyses:
     stability: Stability | None = None
     alternatives: tuple[AlternativeAnalysis, ...] = ()
     matched_groups: MatchedGroups | None = None
+    weighted_groups: WeightedGroups | None = None
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""

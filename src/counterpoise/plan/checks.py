@@ -54,6 +54,7 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
     if plan.balance:
         problems += _matching_problems(plan.balance, plan.treatment.groups, name)
         problems += _alternative_problems(plan.balance, name)
+        problems += _group_problems(plan, name)
     if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
         what = "is not known to the bootstrap"
         problems.append(
@@ -88,6 +89,27 @@ def _alternative_problems(balance: BalanceOptions, name: str) -> Iterable[Proble
                 yield Problem(f"{name}: balance.alternatives {position} ({item.name})", what, remedy)
 
 
+def _group_problems(plan: Plan, name: str) -> Iterable[Problem]:
+    """Find weights of groups without groups, and covariates that are what the groups are made of."""
+    options = plan.balance.groups if plan.balance else None
+    if plan.balance is None or options is None:
+        return
+    if not plan.treatment.groups:
+        what = "needs treatment.groups, which are to be weighted"
+        yield Problem(f"{name}: balance.groups", what, "name their column there, or remove [balance.groups]")
+        return
+    derived = plan.derive.get(plan.treatment.groups)
+    makers = {plan.treatment.column, plan.treatment.groups, *(options.factorial or ())}
+    makers |= {str(given) for given in derived.arguments.values()} if derived else set[str]()
+    own = options.covariates is not None
+    for used in options.covariates or plan.balance.covariates:
+        # The treatment itself is told of with the list that it stands in.
+        if used in makers and used != plan.treatment.column:
+            what = f"`{used}` is part of what makes `{plan.treatment.groups}`"
+            remedy = "remove it" if own else "list covariates without it under [balance.groups]"
+            yield Problem(f"{name}: balance.groups.covariates", what, remedy)
+
+
 def name_problems(plan: Plan, columns: Mapping[str, Column], name: str = "plan") -> list[Problem]:
     """Find every name that is neither a column of the table nor a derived variable, or cannot serve as it is used."""
     known = [*columns, *plan.derive]
@@ -112,6 +134,9 @@ def _names_used(plan: Plan) -> Iterable[tuple[str, str]]:
     if plan.response:
         yield "response.column", plan.response.column
         yield "response.examined_by", plan.response.examined_by
+    if plan.balance and plan.balance.groups:
+        for used in plan.balance.groups.factorial or ():
+            yield "balance.groups.factorial", used
     for key, names in _columns(plan):
         for used in names:
             yield key, used
@@ -130,11 +155,13 @@ def _columns(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def _lists(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each list of columns in the plan, with its key."""
     matching = plan.balance.matching if plan.balance else None
+    groups = plan.balance.groups if plan.balance else None
     return (
         ("table_one.rows", plan.table_one.rows),
         ("cox.covariates", plan.cox.covariates),
         ("cox.group_covariates", plan.cox.group_covariates or ()),
         ("balance.covariates", plan.balance.covariates if plan.balance else ()),
+        ("balance.groups.covariates", (groups.covariates or ()) if groups else ()),
         ("subgroups.by", plan.subgroups.by if plan.subgroups else ()),
         ("doses.columns", plan.doses.columns if plan.doses else ()),
         ("balance.matching.exact", matching.exact if matching else ()),

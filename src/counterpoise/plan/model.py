@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from counterpoise.balance import AlternativeOptions, MatchOptions, WeightOptions
+from counterpoise.balance import AlternativeOptions, GroupWeightOptions, MatchOptions, WeightOptions
 from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
 from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
@@ -42,6 +42,9 @@ class BalanceOptions(Options):
     matching: MatchOptions = Field(default_factory=MatchOptions, description="Matching on the score.")
     alternatives: tuple[AlternativeOptions, ...] = Field(
         default=(), description="Further adjustments that stand beside the main one, each with its estimand."
+    )
+    groups: GroupWeightOptions | None = Field(
+        default=None, description="Left out: the groups of the treatment are not weighted to one population."
     )
 
 
