@@ -30,7 +30,7 @@ def test_the_chance_of_not_being_censored_agrees_with_r(name: str) -> None:
         "km_arm": {"arm": d.arm},
         "km_weighted": {"arm": d.arm, "weights": w},
     }
-    fitted = {
+    fitted: dict[str, dict[str, Any]] = {
         "cox": {"arm": d.arm, "x": d.x},
         "cox_breslow": {"arm": d.arm, "x": d.x, "ties": "breslow"},
         "cox_weighted": {"arm": d.arm, "x": d.x, "weights": w},
@@ -68,7 +68,7 @@ def test_pieces_of_follow_up_agree_with_r(name: str) -> None:
     sums = [f(rows.weights).sum() for rows in (plain, stable) for f in (np.array, np.square)]
     quantity = "Censoring weights: of the pieces of follow-up"
     agrees(quantity, "weights", key, sums, reference["weights"], tolerance=COX)
-    own = np.bincount(stable.patient, stable.weights)
+    own = np.bincount(stable.patient, stable.weights).astype(float)
     agrees(quantity, "weights", key, short(own), reference["own"], tolerance=COX)
     for rows, form in ((plain, "cox"), (stable, "cox_stabilised"), (alone, "cox_km")):
         fit = cox(
@@ -181,7 +181,8 @@ def test_nothing_depends_on_the_order_of_rows_or_the_unit_of_time(
 
 
 def test_without_censoring_all_weigh_one() -> None:
-    for options in ({}, {"x": [1.0, 2.0, 4.0]}):
+    choices: list[dict[str, Any]] = [{}, {"x": [1.0, 2.0, 4.0]}]
+    for options in choices:
         found = censoring_weights([1, 2, 3], [1, 1, 1], 2, **options)
         assert found.weights.tolist() == [1, 1, 1]
         assert set(censoring_weight_rows([1, 2, 3], [1, 1, 1], **options).weights) == {1.0}

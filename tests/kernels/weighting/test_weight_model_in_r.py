@@ -77,7 +77,8 @@ def test_stacked_variances_agree_with_estimating_equations_in_r(name: str, choic
     case = d.sampling if options.get("sampling_weights") else None
     y = d.y / d.y.std(ddof=1)
     score = logistic_score(d.treated, d.x, case_weights=case)
-    model = weight_model(score, d.treated, estimand=estimand, **{**options, "sampling_weights": case})
+    chosen: dict[str, Any] = {**options, "sampling_weights": case}
+    model = weight_model(score, d.treated, estimand=estimand, **chosen)
     means, influence = means_and_influence(model, d.treated, y)
     agrees("Stacked variance: weighted means", "weights", key, means, reference["means"])
     agrees(

@@ -30,8 +30,8 @@ class Trimming:
     bounds: Floats
     """(k,) the smallest chance of each arm that stays (`walker`: the smallest preference). NaN where `crump` looks at
     several arms together; `sum_limit` then says how."""
-    sum_limit: float | None
-    """The largest sum of inverse chances of the arms that stays; None for rules that bound each arm."""
+    sum_limit: float
+    """The largest sum of inverse chances of the arms that stays; infinite for rules that bound each arm."""
     before: Counts
     """(k,) rows of each arm."""
     after: Counts
@@ -243,7 +243,7 @@ def _at_least(values: Floats, bounds: Floats) -> Bools:
 
 
 def _trimming(
-    rule: TrimmingRule, kept: Bools, arms: np.ndarray, codes: Counts, bounds: Floats, sum_limit: float | None = None
+    rule: TrimmingRule, kept: Bools, arms: np.ndarray, codes: Counts, bounds: Floats, sum_limit: float = float("inf")
 ) -> Trimming:
     before = np.bincount(codes, minlength=arms.size)
     after = np.bincount(codes[kept], minlength=arms.size)
