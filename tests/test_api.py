@@ -72,7 +72,7 @@ def estimates(column: Column, table: Any) -> dict[str, Any]:
     time, event, treated = given["time"], given["event"], given["treated"]
     score = cp.propensity(treated, table, terms=["age", "stage"])
     weighting = cp.weigh(score, estimand="ATT", truncate=(0.01, 0.99))
-    pairs = cp.match(score, caliper=None, identifiers=column(np.arange(SIZE)), seed=4)
+    pairs = cp.match(score, caliper=1e6, identifiers=column(np.arange(SIZE)), seed=4)
     return {
         "kaplan_meier": cp.kaplan_meier(time, event, entry=given["entry"], interval="log-log"),
         "weighted": cp.kaplan_meier(time, event, weights=given["weight"], cluster=column(STAGE)),
@@ -259,12 +259,12 @@ def test_identifiers_make_pairs_that_forget_the_order_of_the_rows() -> None:
     table = np.column_stack([STAGE])  # many equal scores
     names = [f"P{row}" for row in range(SIZE)]
     order = np.random.default_rng(1).permutation(SIZE)
-    one = cp.match(cp.propensity(TREATED, table), caliper=None, identifiers=names, seed=2)
+    one = cp.match(cp.propensity(TREATED, table), caliper=1e6, identifiers=names, seed=2)
     moved = [names[row] for row in order]
-    other = cp.match(cp.propensity(TREATED[order], table[order]), caliper=None, identifiers=moved, seed=2)
+    other = cp.match(cp.propensity(TREATED[order], table[order]), caliper=1e6, identifiers=moved, seed=2)
     pairs = {(names[t], names[c]) for t, c in zip(one.treated, one.control, strict=True)}
     assert pairs == {(moved[t], moved[c]) for t, c in zip(other.treated, other.control, strict=True)}
-    again = cp.match(cp.propensity(TREATED, table), caliper=None, identifiers=names, seed=3)
+    again = cp.match(cp.propensity(TREATED, table), caliper=1e6, identifiers=names, seed=3)
     assert pairs != {(names[t], names[c]) for t, c in zip(again.treated, again.control, strict=True)}
 
 
