@@ -261,7 +261,7 @@ def test_late_entry_strata_clusters_and_rows_that_weigh_nothing_are_as_in_cox() 
     entry, cluster = np.where(np.arange(150) % 3 == 0, d.time / 2, 0.0), np.arange(150) % 40
     weights = np.where(np.arange(150) % 5 == 1, 0.0, d.case)
     kept = weights > 0
-    options = {"entry": entry, "stratum": d.x[:, 1], "cluster": cluster}
+    options: dict[str, Any] = {"entry": entry, "stratum": d.x[:, 1], "cluster": cluster}
     whole = arm_hazards(d.time, d.event, d.arm, weights_of(weights), **options)
     part = arm_hazards(
         d.time[kept], d.event[kept], d.arm[kept], weights[kept], **{name: v[kept] for name, v in options.items()}
