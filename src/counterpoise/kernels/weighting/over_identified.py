@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
 
 from counterpoise.errors import FitError
 from counterpoise.kernels.arrays import Bools, Floats
@@ -215,13 +214,16 @@ def _factor(problem: _Problem, first_step: FirstStep, likelihood: Floats) -> tup
             moments, matrix = moments[len(likelihood) :], problem.square(np.ones(len(problem.data.case)))
         return float(moments @ np.linalg.solve(matrix, moments))
 
-    near = float(minimize_scalar(value, bounds=RANGE, method="bounded", options={"xatol": 1e-6}).x)
-    low, high = max(RANGE[0], near - 1e-3), min(RANGE[1], near + 1e-3)
+    from scipy.optimize import brentq, minimize_scalar  # not needed by the other scores, and slow to import
+
+    near: Any = minimize_scalar(value, bounds=RANGE, method="bounded", options={"xatol": 1e-6})
+    low, high = max(RANGE[0], float(near.x) - 1e-3), min(RANGE[1], float(near.x) + 1e-3)
     if slope(low) >= 0.0:
         return RANGE[0], False
     if slope(high) <= 0.0:
         return RANGE[1], False
-    return float(brentq(slope, low, high, xtol=1e-15, rtol=1e-14)), True
+    found: Any = brentq(slope, low, high, xtol=1e-15)
+    return float(found), True
 
 
 def _first_gradient(problem: _Problem, first_step: FirstStep, beta: Floats) -> Floats:
