@@ -104,7 +104,7 @@ class DoublyRobustSurvival:
     restriction: str
     """A sentence for each arm that `least_uncensored` ended before its last observed time; empty if neither."""
     lowest_uncensored: Floats
-    """(2,) the smallest chance of being uncensored that was divided by; 1 without censoring."""
+    """(2,) the smallest chance of being uncensored that was divided by along the whole curve; 1 without censoring."""
     outside: Counts
     """(2,) how many steps of the curve lay outside [0, 1] before any correction."""
     rises: Counts

@@ -53,7 +53,8 @@ def doubly_robust_survival(  # noqa: PLR0913 - a cohort, its three models, and w
     for them the score must be right.
 
     The variance is the sum of squared influence values: the efficient ones, and what the estimated score adds to them.
-    What the Cox models add vanishes where all models are right, and is left out. `monotone` reads `survival` from the
+    What the Cox models add vanishes where all models are right, and is left out: with a wrong score or censoring model
+    the errors are approximate. `monotone` reads `survival` from the
     nearest curve (in squares over time) that never rises and stays within [0, 1]; errors and areas are not changed.
     Without it an estimate may leave [0, 1], and has no limits there. Time points after `known_until` are NaN; a horizon
     after it is an error.
@@ -71,8 +72,8 @@ def doubly_robust_survival(  # noqa: PLR0913 - a cohort, its three models, and w
            [0.784, 0.784]]), array([4.235, 4.99 ]))
 
     Source: Zhang and Schaubel (2012), Biometrics 68:999; Bai, Tsiatis and O'Brien (2013), Biometrics 69:830; Westling,
-    Luedtke, Gilbert and Carone (2024), J Am Stat Assoc 119:1541; for weighted populations Mao, Li and Greene (2019), Stat
-    Methods Med Res 28:2439, and Li, Morgan and Zaslavsky (2018), J Am Stat Assoc 113:390.
+    Luedtke, Gilbert and Carone (2024), J Am Stat Assoc 119:1541; for weighted populations Mao, Li and Greene (2019),
+    Stat Methods Med Res 28:2439, and Li, Morgan and Zaslavsky (2018), J Am Stat Assoc 113:390.
     """
     check_interval(interval, confidence)
     models = SurvivalModels() if models is None else models
