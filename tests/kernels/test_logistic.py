@@ -5,7 +5,7 @@ from scipy.optimize import linprog
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.logistic import c_statistic, expit, log_expit, logistic
+from counterpoise.kernels.logistic import LARGE, c_statistic, expit, log_expit, logistic
 from counterpoise.kernels.verdict import Verdict
 from tests.balance.designs import lalonde
 from tests.golden import dataset, floats, golden
@@ -277,3 +277,24 @@ def test_fitted_values_have_rs_summary() -> None:
     probability = logistic(dataset("lalonde")["treat"], lalonde()).probability
     np.testing.assert_allclose(probability[:20], floats(summary["head"]), rtol=ITERATED)
     np.testing.assert_allclose(probability.std(ddof=1), summary["sd"], rtol=ITERATED)
+
+
+def test_a_rough_start_from_some_of_many_rows_changes_nothing() -> None:
+    treated, x = simulated(5, n=LARGE + 7, width=4)
+    weights = np.random.default_rng(5).uniform(0.5, 2, treated.size)
+    fit = logistic(treated, x, weights=weights)
+    coefficients, covariance = slow_fit(treated, x, weights)
+    np.testing.assert_allclose(fit.coefficients, coefficients, rtol=1e-10)
+    np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-9)
+    # Every sixteenth row is treated: some of the rows have one arm only, and say nothing of the others.
+    every = np.arange(treated.size) % 16 == 0
+    alone = logistic(every, x)
+    np.testing.assert_allclose(alone.probability.sum(), every.sum(), rtol=1e-10)
+
+
+def test_separation_of_many_rows_is_found() -> None:
+    treated, x = simulated(6, n=LARGE + 1, width=2)
+    x[:, 0] = np.where(treated, 1.0, -1.0) * np.abs(x[:, 0])
+    fit = logistic(treated, x)
+    assert fit.verdict is Verdict.SEPARATED
+    assert 0 in fit.at_fault
