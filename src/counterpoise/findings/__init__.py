@@ -8,6 +8,7 @@ from counterpoise.findings.alternatives import adjustments_differ, adjustments_n
 from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
 from counterpoise.findings.finding import RANK, Finding
+from counterpoise.findings.group_weights import group_interaction, group_weights, groups_not_weighted
 from counterpoise.findings.imbalance import imbalance_left
 from counterpoise.findings.models import follow_up_reach, models_without_answer, no_pairs, patients_left_out
 from counterpoise.findings.multiplicity import multiplicity
@@ -41,6 +42,9 @@ RULES: tuple[Rule, ...] = (
     estimands_differ,
     adjustments_differ,
     adjustments_not_made,
+    groups_not_weighted,
+    group_weights,
+    group_interaction,
     score_size,
     patients_left_out,
     bootstrap_failures,

@@ -8,6 +8,7 @@ from counterpoise.report.content.balance import balance_section
 from counterpoise.report.content.cohort import events_section, patients_section, toxicity_section
 from counterpoise.report.content.curves import curves_section
 from counterpoise.report.content.front import findings_section, summary_section
+from counterpoise.report.content.group_weighting import weighted_groups_section
 from counterpoise.report.content.hazards import cox_section
 from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
@@ -31,6 +32,7 @@ SECTIONS: tuple[Section, ...] = (
     adjusted_section,
     alternatives_section,
     matched_groups_section,
+    weighted_groups_section,
     subgroups_section,
     toxicity_section,
     published_section,

@@ -6,6 +6,7 @@ from counterpoise.balance import Weighting
 from counterpoise.cohort import definitions
 from counterpoise.estimate import STACKED
 from counterpoise.oncology.definition import phrase
+from counterpoise.report.content.group_weighting import whose
 from counterpoise.report.content.matching_methods import matching_methods
 from counterpoise.report.content.tables import horizon
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
@@ -39,7 +40,8 @@ def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Heading(2, "Endpoints", "methods-endpoints")
     yield Bullets(tuple((endpoint.definition,) for endpoint in study.endpoints))
     yield Heading(2, "Statistics", "methods-statistics")
-    for paragraph in (_descriptions(study), _survival(study), _adjustment(study), _subgroups(study)):
+    topics = _descriptions(study), _survival(study), _adjustment(study), _weighted_groups(study), _subgroups(study)
+    for paragraph in topics:
         if paragraph:
             yield Paragraph(numbers.parts(paragraph))
     yield Paragraph((f"Computed with {software()}.",))
@@ -128,6 +130,36 @@ def _other_variances(study: Study) -> str:
             "in each. "
         )
     return text
+
+
+def _weighted_groups(study: Study) -> str:
+    groups = study.analyses.weighted_groups
+    if groups is None or groups.weighting.model is None:
+        return ""
+    terms = study.design.group_score or study.design.score
+    names = ", ".join(phrase(item.label) for item in terms.covariates)
+    ridge = (
+        ", with a ridge on the slopes of standardised covariates (penalty {groups_weighted.penalty:number} times the "
+        "sum of squares over the groups), which the variances take as given"
+        if groups.weighting.options.penalty
+        else ""
+    )
+    text = (
+        f"All groups were weighted to resemble {whose(groups)} by generalised propensity scores (Li and Li): a "
+        f"multinomial logistic regression of the group on {names}{ridge}. A Cox model with an indicator of each group "
+        "gives the hazard ratios of all pairs, with Holm's adjustment over the pairs, and weighted Kaplan-Meier curves "
+        "the survival of each group; their variances solve the estimating equations of score, weights and effect as "
+        "one system, those of the bands of the curves take the weights as known. All groups were compared by the "
+        "robust score test. "
+    )
+    if any(comparison.factorial for comparison in groups.comparisons):
+        text += (
+            "The interaction of the two treatments is the ratio of the hazard ratio of one with the other to that "
+            "without it, by Wald's test. "
+        )
+    return (
+        f"{text}Balance of the groups was judged by the largest standardised difference of any two (McCaffrey et al.)."
+    )
 
 
 def _subgroups(study: Study) -> str:

@@ -22,6 +22,7 @@ from counterpoise.report.numbers.effects import (
     subgroup_numbers,
 )
 from counterpoise.report.numbers.group_matching import matched_group_numbers
+from counterpoise.report.numbers.group_weighting import weighted_group_numbers
 from counterpoise.report.numbers.matching import matching_numbers, matching_settings
 from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
 from counterpoise.study import Study
@@ -40,6 +41,7 @@ COLLECTORS = (
     contrast_numbers,
     alternative_numbers,
     matched_group_numbers,
+    weighted_group_numbers,
     subgroup_numbers,
     toxicity_numbers,
 )
