@@ -4,9 +4,13 @@ import pytest
 from counterpoise.balance import check_balance, largest_difference, match, propensity, weigh
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Floats
+from counterpoise.kernels.imbalance import imbalance
+from counterpoise.kernels.overlap_coefficient import overlap_coefficient
+from tests.balance.arms import NAMES, arms
 from tests.balance.designs import ROTTERDAM_LEVELS, rotterdam_design, rotterdam_levels
 from tests.balance.imn import TERMS, cohort
 from tests.golden import floats, golden, rotterdam
+from tests.golden.agreement import agrees
 
 
 def imn_levels() -> tuple[Floats, list[str]]:
@@ -113,3 +117,98 @@ def test_what_cannot_be_compared_is_refused(
 def test_weights_that_are_not_numbers_are_refused() -> None:
     with pytest.raises(InputError, match="`weights` must be finite"):
         check_balance([1, 2], [0, 1], ["a"], weights=[1, np.nan])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subgroups_agree_with_r(name: str) -> None:
+    a, key = arms(name), f"within_groups_{name}"
+    reference = golden("balance_measures", key)
+    what = "Balance: difference within a subgroup"
+    names = ("a", "b", "c")
+    shared = check_balance(a.x, a.treated, names, weights=a.weights, within=a.group)
+    alone = check_balance(a.x, a.treated, names, weights=a.weights, within=a.group, yardstick="subgroup")
+    assert len(shared.subgroups) == len(reference)
+    for found, own in zip(shared.subgroups, alone.subgroups, strict=True):
+        expected = reference[found.label.removesuffix(".0")]
+        assert [found.treated, found.control] == expected["n"]
+        assert found.unadjusted is not None
+        assert found.weighted is not None
+        assert own.weighted is not None
+        for values, field in ((found.unadjusted, "before"), (found.weighted, "after"), (own.weighted, "own")):
+            # A column that is constant in the subgroup has R divide zero by zero.
+            theirs = [0.0 if value is None else value for value in expected[field]]
+            agrees(what, "balance_measures", key, values.smd, theirs, relative_to="largest")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sampling_weights_count_before_and_after(name: str) -> None:
+    a, key = arms(name), f"sampled_{name}"
+    reference = golden("balance_measures", key)
+    found = check_balance(a.x, a.treated, "abc", weights=a.weights, sampling_weights=a.sampling, overlap=True)
+    assert found.weighted is not None
+    what = "Balance: difference with sampling weights"
+    agrees(what, "balance_measures", key, found.unadjusted.smd, reference["before"], relative_to="largest")
+    agrees(what, "balance_measures", key, found.weighted.smd, reference["after"], relative_to="largest")
+    assert found.overlap is not None
+    both = a.weights * a.sampling
+    np.testing.assert_array_equal(found.overlap.weighted, overlap_coefficient(a.x, a.treated, weights=both))
+    np.testing.assert_array_equal(found.overlap.unadjusted, overlap_coefficient(a.x, a.treated, weights=a.sampling))
+
+
+def test_squares_and_products_on_request() -> None:
+    x = [[1.0, 0, 1], [2, 1, 0], [3, 0, 1], [2, 0, 1], [3, 1, 0], [5, 1, 0]]
+    found = check_balance(x, [0, 0, 0, 1, 1, 1], ["age", "I", "II"], squares=True, interactions=True,
+                          categories=[None, "stage", "stage"])  # fmt: skip
+    assert found.names == ("age", "I", "II", "age²", "age * I", "age * II")
+    np.testing.assert_allclose(found.unadjusted.mean_treated[3:], [38 / 3, 8 / 3, 2 / 3])
+    assert (found.subgroups, found.overlap) == ((), None)
+
+
+def test_the_estimand_chooses_the_denominator_unless_one_is_named() -> None:
+    x, treated = [1, 2, 3, 2, 4, 6], [0, 0, 0, 1, 1, 1]
+    found = [check_balance(x, treated, ["x"], estimand=estimand) for estimand in ("ATE", "ATT", "ATC", "ATO")]
+    assert [balance.denominator for balance in found] == ["pooled", "treated", "control", "pooled"]
+    np.testing.assert_allclose([balance.scale[0] for balance in found], np.sqrt([2.5, 4, 1, 2.5]))
+    assert check_balance(x, treated, ["x"], estimand="ATT", denominator="all").denominator == "all"
+
+
+def test_matched_sets_within_subgroups_and_under_sampling_weights() -> None:
+    patients = cohort()
+    matching = match(propensity(patients.treatment, patients.x))
+    inside = patients.x[:, 0] > np.median(patients.x[:, 0])
+    found = check_balance(patients.x, patients.treatment, TERMS, pairs=matching, within=inside)
+    rows = np.concatenate([matching.treated, matching.control])
+    for subgroup, members in zip(found.subgroups, (~inside, inside), strict=True):
+        kept = rows[members[rows]]
+        expected = imbalance(patients.x[kept], patients.treatment[kept], scale=found.scale)
+        assert subgroup.matched is not None
+        np.testing.assert_allclose(subgroup.matched.smd, expected.smd, rtol=1e-12)
+    doubled = np.full(inside.size, 2.0)
+    again = check_balance(patients.x, patients.treatment, TERMS, pairs=matching, sampling_weights=doubled)
+    assert found.matched is not None
+    assert again.matched is not None
+    np.testing.assert_allclose(again.matched.smd, found.matched.smd, rtol=1e-9, atol=1e-12)
+
+
+def test_a_subgroup_of_one_arm_is_not_compared() -> None:
+    found = check_balance([1, 2, 3, 4], [0, 1, 1, 1], ["x"], within=["a", "a", "b", "b"]).subgroups
+    assert [(s.label, s.treated, s.control) for s in found] == [("a", 1, 1), ("b", 2, 0)]
+    assert [s.unadjusted is None for s in found] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"denominator": "weighted"}, "`denominator` weighted takes `weights`; none are given"),
+        ({"denominator": "both"}, "`denominator` must be pooled, .* or weighted; it is 'both'"),
+        ({"yardstick": "mine"}, "`yardstick` must be overall or subgroup; it is 'mine'"),
+        ({"shares": "exact"}, "`shares` must be sample or binomial; it is 'exact'"),
+        ({"sampling_weights": [1, 0]}, "`sampling_weights` must be positive"),
+        ({"within": [1, np.nan]}, "`within` must be finite"),
+        ({"within": [1]}, "`within` must have 2 elements"),
+        ({"squares": True, "categories": []}, "`categories` must have one for each of the 1 columns"),
+    ],
+)
+def test_options_that_fit_nothing_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_balance([1, 2], [0, 1], ["a"], **options)  # pyright: ignore[reportArgumentType]

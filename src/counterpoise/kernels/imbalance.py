@@ -36,7 +36,7 @@ class Imbalance:
     ks: Floats
     """Largest distance between the arms' distribution functions; for a 0/1 column, between the shares."""
     ecdf_mean: Floats
-    """Mean of that distance over the distinct values of the column; for a 0/1 column, again between the shares."""
+    """Mean of that distance over the distinct values of the rows compared; for a 0/1 column, between the shares."""
     sd_treated: Floats
     sd_control: Floats
     size_treated: float
