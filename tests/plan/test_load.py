@@ -171,7 +171,7 @@ def test_a_plan_cannot_be_changed_in_place() -> None:
 KEYWORDS = {
     "$defs", "$ref", "$schema", "additionalProperties", "anyOf", "const", "default", "description", "enum",
     "exclusiveMaximum", "exclusiveMinimum", "format", "items", "maxItems", "maximum", "minItems", "minimum",
-    "prefixItems", "properties", "required", "title", "type",
+    "pattern", "prefixItems", "properties", "required", "title", "type",
 }  # fmt: skip
 TYPES = {"array", "boolean", "integer", "null", "number", "object", "string"}
 

@@ -102,19 +102,23 @@ class AlternativeOptions(Options):
         if self.stabilised and self.estimand != "ATE":
             return f"`stabilised` belongs to the estimand ATE; it is {self.estimand}"
         if self.score in WITHOUT_SCORE:
-            used = [key for key in ("trim", "stabilised") if key in self.model_fields_set]
+            used = self._changed("trim", "stabilised")
             if used or self.method == "doubly robust":
                 return f"`{used[0] if used else 'method'}` needs a score; {self.score} has weights alone"
         if self.method == "doubly robust":
             return self._doubly_robust_problem()
-        used = [key for key in ("outcome_model", "censoring_model") if key in self.model_fields_set]
+        used = self._changed("outcome_model", "censoring_model")
         return f"`{used[0]}` belongs to the method doubly robust" if used else ""
 
     def _doubly_robust_problem(self) -> str:
         if self.estimand not in POPULATIONS:
             return f"`estimand` must be ATE, ATT or ATC where the method is doubly robust; it is {self.estimand}"
-        used = [key for key in ("stabilised", "truncate") if key in self.model_fields_set]
+        used = self._changed("stabilised", "truncate")
         return f"`{used[0]}` is not used by the method doubly robust" if used else ""
+
+    def _changed(self, *keys: str) -> list[str]:
+        """Return those of the options that are not at their default."""
+        return [key for key in keys if getattr(self, key) != type(self).model_fields[key].default]
 
     @property
     def columns(self) -> tuple[str, ...]:

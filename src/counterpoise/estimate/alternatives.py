@@ -80,8 +80,9 @@ def alternative_analyses(
     if not chosen:
         return ()
     main = AlternativeOptions(
-        name=MAIN, label="Main weighting", estimand=weights.estimand, stabilised=weights.stabilised,
-        truncate=weights.truncate,
+        name=MAIN, label="Main weighting", estimand=weights.estimand,
+        stabilised=weights.stabilised and weights.estimand == "ATE",
+               truncate=weights.truncate,
     )  # fmt: skip
     return tuple(_analysis(design, adjustments, options, horizon, ties, confidence) for options in (main, *chosen))
 

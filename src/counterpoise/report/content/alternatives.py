@@ -61,11 +61,9 @@ def _adjustment_table(study: Study, numbers: Numbers) -> Table:
         head("", "", "", text("Effective n", 2), "", ""),
         head("Adjustment", "Estimand", "n", treated, control, "Largest |SMD|", "Largest weight / mean"),
     )
-    notes = [_made(item) for item in study.analyses.alternatives]
-    return Table(
-        "alternatives", "What each adjustment makes of the cohort", titles, tuple(rows),
-        (numbers.parts(" ".join(note for note in notes if note)),),
-    )  # fmt: skip
+    notes = [numbers.parts(note) for item in study.analyses.alternatives if (note := _made(item))]
+    caption = "What each adjustment makes of the cohort"
+    return Table("alternatives", caption, titles, tuple(rows), tuple(notes))
 
 
 def _cell(numbers: Numbers, key: str, style: str) -> Cell:
@@ -120,7 +118,7 @@ def _effect_table(study: Study, numbers: Numbers) -> Table:
     )
     note += " ".join(f"Not estimated ({'; '.join(where)}): {reason}." for reason, where in reasons.items())
     caption = "The effect under each adjustment"
-    return Table("alternative_effects", caption, (titles,), tuple(rows), (numbers.parts(note),))
+    return Table("alternative_effects", caption, (titles,), tuple(rows), (numbers.parts(note.strip()),))
 
 
 def _effect_row(item: AlternativeAnalysis, numbers: Numbers, place: str) -> Row:

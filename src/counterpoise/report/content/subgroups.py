@@ -115,7 +115,7 @@ def _table(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis, caption:
         "treatment and level. No hazard ratio is shown below {settings.subgroup_events:count} events, or "
         "{settings.subgroup_events_per_arm:count} in an arm."
     )
-    return Table("subgroups", caption, (titles,), tuple(rows), (numbers.parts(note),))
+    return Table("subgroups", caption, (titles,), tuple(rows), (numbers.parts(note.strip()),))
 
 
 def _within_table(numbers: Numbers, subgroups: SubgroupAnalysis) -> Table:
@@ -143,4 +143,4 @@ def _within_table(numbers: Numbers, subgroups: SubgroupAnalysis) -> Table:
         "deviations of the whole cohort. "
     )
     note += " ".join(f"No score of its own ({reason}): {'; '.join(names)}." for reason, names in reasons.items())
-    return Table("subgroup_balance", "Balance inside the subgroups", titles, tuple(rows), (numbers.parts(note),))
+    return Table("subgroup_balance", "Balance inside the subgroups", titles, tuple(rows), (numbers.parts(note.strip()),))
