@@ -37,7 +37,7 @@ def scaled_close(ours: Floats, theirs: Floats) -> None:
 @pytest.mark.parametrize("structure", ["plain", "strata", "late entry"])
 @pytest.mark.parametrize(("estimand", "stabilised"), SCHEMES)
 def test_hazard_ratio(estimand: Estimand, stabilised: bool, structure: str) -> None:
-    data = cohort(1)
+    data = cohort(1, 20)
     model = stacked_model(data, estimand, stabilised=stabilised)
     entry, stratum = structure == "late entry", structure == "strata"
     every: tuple[Ties, ...] = ("efron", "breslow")
@@ -64,7 +64,7 @@ def test_hazard_ratio(estimand: Estimand, stabilised: bool, structure: str) -> N
 @pytest.mark.parametrize("entry", [False, True])
 @pytest.mark.parametrize(("estimand", "stabilised"), SCHEMES)
 def test_survival_and_mean(estimand: Estimand, stabilised: bool, entry: bool) -> None:
-    data = cohort(6)
+    data = cohort(2, 20)
     model = stacked_model(data, estimand, stabilised=stabilised)
 
     def chain(case: Floats) -> Floats:

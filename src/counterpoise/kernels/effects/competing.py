@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from counterpoise.kernels.arrays import Counts, Floats, as_binary, as_vector, require
 from counterpoise.kernels.competing.aalen_johansen import aalen_johansen, incidence_at, incidence_influence
-from counterpoise.kernels.competing.causes import CENSORED, as_cause
+from counterpoise.kernels.competing.causes import CENSORED, as_cause, as_causes
 from counterpoise.kernels.competing.fine_gray import FineGrayFit, fine_gray
 from counterpoise.kernels.cox.fit import as_covariates
 from counterpoise.kernels.effects.stacked import (
@@ -66,7 +66,7 @@ def weighted_incidence(  # noqa: PLR0913 - the data, the weights, the times and 
     treated = as_binary("treatment", treatment)
     rows = weighing_rows(model, treated.size)
     require_both_arms(treated[rows])
-    causes, months = as_vector("cause", cause, treated.size), as_vector("time", time, treated.size)
+    causes, months = as_causes("cause", cause), as_vector("time", time, treated.size)
     moments = as_vector("at", at)
     require(moments >= 0, "`at` must be finite and non-negative")
     of = as_cause("of", of)

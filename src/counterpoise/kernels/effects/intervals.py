@@ -52,10 +52,10 @@ def bca_interval(
 ) -> tuple[float, float]:
     """Return the bias-corrected and accelerated interval of replicates (b,), those that are unknown left out.
 
-    The bias correction is the normal quantile of the share of replicates below `estimate` (ties count one half);
-    the acceleration is that of `influence` (n,): the stacked influence values of the estimate (Efron's own form, the
-    infinitesimal jackknife), or those of `jackknife_influence`. Their scale does not matter. NaN for fewer than two replicates, or if none or all of them lie
-    below the estimate.
+    The bias correction is the normal quantile of the share of replicates below `estimate` (ties count one half); the
+    acceleration is that of `influence` (n,): the stacked influence values of the estimate (Efron's own form, the
+    infinitesimal jackknife), or those of `jackknife_influence`. Their scale does not matter. NaN for fewer than two
+    replicates, or if none or all of them lie below the estimate.
 
     >>> [round(limit, 6) for limit in bca_interval(50.0, np.arange(101.0), np.array([1.0, -1.0]), 0.9)]
     [5.0, 95.0]
