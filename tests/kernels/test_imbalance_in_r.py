@@ -162,6 +162,15 @@ def test_every_denominator_in_r(name: str) -> None:
     for denominator in get_args(Denominator):
         found = standard_deviation(a.x, a.treated, denominator, weights=a.weights)
         agrees(f"denominator, {denominator}", "balance_measures", key, found, reference[denominator])
+    found = imbalance(a.x, a.treated)
+    treated, control = floats(reference["treated"]), floats(reference["control"])
+    agrees("standard deviation", "balance_measures", key, found.sd_treated, treated.tolist())
+    agrees("standard deviation", "balance_measures", key, found.sd_control, control.tolist())
+    agrees("variance ratio", "balance_measures", key, found.variance_ratio, ((treated / control) ** 2).tolist())
+    for when, weights in (("before", None), ("after", a.weights)):
+        theirs = golden("balance_measures", f"terms_{name}")[when][:3]
+        found = imbalance(a.x, a.treated, weights=weights)
+        agrees("standardised difference", "balance_measures", f"terms_{name}", found.smd, theirs)
     sampled: tuple[Denominator, ...] = ("pooled", "all", "weighted")
     for denominator in sampled:
         found = standard_deviation(a.x, a.treated, denominator, weights=a.weights, sampling_weights=a.sampling)

@@ -154,7 +154,7 @@ def test_tolerances_that_nothing_keeps_are_named() -> None:
         ({"discarded": [1, 0, 0]}, "`treatment` must hold"),
         ({"discarded": [0, np.nan, 0]}, "`discarded` must be finite"),
         ({"tie_rank": [0, np.nan, 0]}, "`tie_rank` must be finite"),
-        ({"denominator": "all"}, "`denominator` must be"),
+        ({"denominator": "both"}, "`denominator` must be"),
     ],
 )
 def test_bad_input(arguments: dict[str, Any], match: str) -> None:
