@@ -12,6 +12,7 @@ from counterpoise.findings.group_weights import group_interaction, group_weights
 from counterpoise.findings.imbalance import imbalance_left
 from counterpoise.findings.models import follow_up_reach, models_without_answer, no_pairs, patients_left_out
 from counterpoise.findings.multiplicity import multiplicity
+from counterpoise.findings.positivity import positivity
 from counterpoise.findings.proportional_hazards import proportional_hazards
 from counterpoise.findings.response import response_measured_differently
 from counterpoise.findings.stability import unstable_matching
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     response_measured_differently,
     unstable_matching,
     imbalance_left,
+    positivity,
     extreme_weights,
     proportional_hazards,
     subgroups_with_few_events,
