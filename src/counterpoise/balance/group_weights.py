@@ -106,10 +106,23 @@ def _place(labels: tuple[str, ...], options: GroupWeightOptions) -> int | None:
 
 
 def _separated(patients: GroupCandidates, score: MultinomialFit) -> str:
-    columns = [patients.names[column] for column in score.at_fault]
-    pairs = [f"{patients.labels[one]} from {patients.labels[other]}" for one, other in score.separated]
+    blamed = _telling(patients, score)
+    pairs = multinomial_score(patients.arm, patients.x[:, blamed]).separated or score.separated
+    columns = [patients.names[column] for column in blamed]
+    ends = [f"{patients.labels[one]} from {patients.labels[other]}" for one, other in pairs]
     who = f"{', '.join(columns)} {'tell' if len(columns) > 1 else 'tells'}" if columns else "The covariates tell"
     return (
-        f"{who} groups apart without exception ({'; '.join(pairs)}), so that the score has no maximum; join levels, "
+        f"{who} groups apart without exception ({'; '.join(ends)}), so that the score has no maximum; join levels, "
         "leave such a covariate out, or set `penalty`."
     )
+
+
+def _telling(patients: GroupCandidates, score: MultinomialFit) -> list[int]:
+    """Return the columns without which the score would exist; else those that separate alone, else all in doubt."""
+
+    def verdict(columns: list[int]) -> Verdict:
+        return multinomial_score(patients.arm, patients.x[:, columns]).verdict
+
+    doubtful, every = list(score.at_fault), range(patients.x.shape[1])
+    needed = [one for one in doubtful if verdict([c for c in every if c != one]) is Verdict.CONVERGED]
+    return needed or [one for one in doubtful if verdict([one]) is Verdict.SEPARATED] or doubtful
