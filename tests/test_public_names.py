@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import counterpoise
+from counterpoise import api
 
 PACKAGES = sorted(found.name for found in pkgutil.walk_packages(counterpoise.__path__, "counterpoise.") if found.ispkg)
 HEAVY = ("polars", "pandas", "matplotlib", "scipy", "docx", "xlsxwriter", "jinja2")
@@ -26,6 +27,17 @@ def test_all_is_sorted_and_every_name_in_it_exists(package: str) -> None:
 def test_the_package_lists_its_public_names() -> None:
     assert set(counterpoise.__all__) <= set(dir(counterpoise))
     assert {"cox", "kaplan_meier", "run", "write_report"} <= set(counterpoise.__all__)
+
+
+def test_every_estimator_of_the_interface_is_one_of_the_package() -> None:
+    assert set(api.__all__) < set(counterpoise.__all__)
+    assert all(getattr(counterpoise, name) is getattr(api, name) for name in api.__all__)
+
+
+@pytest.mark.parametrize("name", ["coxx", "_cox", "__path", "no_module"])
+def test_what_is_no_public_name_is_no_attribute(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"module 'counterpoise' has no attribute '{name}'"):
+        getattr(counterpoise, name)
 
 
 @pytest.mark.parametrize("name", sorted(counterpoise.__all__))

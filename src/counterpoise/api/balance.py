@@ -1,16 +1,17 @@
 """The balance of treatment groups, for arrays and for the columns of any dataframe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Unpack
 
 import narwhals as nw
 import numpy as np
 
 from counterpoise import balance as stage
-from counterpoise.api.columns import Column, labels, numbers, table
+from counterpoise.api.columns import Column, by_name, labels, numbers, table
 from counterpoise.balance import ArmMatching, Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
-from counterpoise.errors import InputError
+from counterpoise.balance.several_arms import SeveralArmsBalance, check_arm_balance as _check_arm_balance
 from counterpoise.kernels.arrays import Counts
+from counterpoise.kernels.imbalance import Shares
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
@@ -35,8 +36,9 @@ def weigh(
 ) -> Weighting:
     """Turn a score into weights: of everyone (ATE), the treated (ATT), the controls (ATC) or the overlap (ATO).
 
-    `stabilised` multiplies ATE weights by the share of the arm; `truncate` names two quantiles at which weights are
-    cut. More is said in `counterpoise.balance.weigh`.
+    Matching (ATM) and entropy weights (ATEN) are for the overlap too, drawn otherwise. `stabilised` multiplies ATE
+    weights by the share of the arm; `truncate` names two quantiles at which weights are cut. More is said in
+    `counterpoise.balance.weigh`.
 
     >>> score = propensity([0, 1, 0, 1, 1, 0], [1, 1, 2, 2, 3, 3])
     >>> weigh(score).weights.round(2).tolist()
@@ -141,6 +143,36 @@ def check_balance(
     )
 
 
+def check_arm_balance(
+    arm: Column,
+    x: Column,
+    *,
+    names: Sequence[str] | None = None,
+    weights: Column | None = None,
+    sampling_weights: Column | None = None,
+    focal: int | None = None,
+    shares: Shares = "sample",
+) -> SeveralArmsBalance:
+    """Compare the covariates of three or more arms, numbered from 0, pair by pair, before and after `weights`.
+
+    More is said in `counterpoise.balance.several_arms`.
+
+    >>> found = check_arm_balance([0, 0, 0, 1, 1, 1, 2, 2, 2], [1.0, 2, 3, 2, 3, 4, 3, 4, 5], names=["age"])
+    >>> found.unadjusted.smd.ravel().tolist()
+    [1.0, 2.0, 1.0]
+    """
+    columns = table("x", x)
+    return _check_arm_balance(
+        columns,
+        numbers("arm", arm),
+        _names(x, names) or [f"x{k + 1}" for k in range(columns.shape[1])],
+        weights=None if weights is None else numbers("weights", weights),
+        sampling_weights=None if sampling_weights is None else numbers("sampling_weights", sampling_weights),
+        focal=focal,
+        shares=shares,
+    )
+
+
 def _ranks(identifiers: Column | None, seed: int) -> Counts | None:
     """Return the order in which ties are broken, by a hash of the identifiers where there are some."""
     if identifiers is None:
@@ -160,11 +192,4 @@ def _by_name(columns: Column | None) -> dict[str, np.ndarray] | None:
     """Return the columns of a dataframe or a mapping as arrays of labels or numbers."""
     if columns is None:
         return None
-    frame = nw.from_native(columns, pass_through=True)
-    if isinstance(frame, nw.LazyFrame):
-        frame = frame.collect()
-    if isinstance(frame, nw.DataFrame):
-        return {name: labels(name, frame[name].to_native()) for name in frame.columns}
-    if isinstance(frame, Mapping):
-        return {str(name): labels(str(name), values) for name, values in frame.items()}
-    raise InputError("`columns` must be a dataframe, or a mapping from names to columns.")
+    return {name: labels(name, values) for name, values in by_name("columns", columns).items()}

@@ -2,7 +2,8 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import narwhals as nw
@@ -18,16 +19,17 @@ Column = Any
 
 NUMBERS = frozenset(
     {"time", "event", "cause", "entry", "weights", "offset", "predictor", "value", "values", "treatment"}
+    | {"arm", "first", "second", "rows", "case_weights", "sampling_weights"}
 )
 LABELS = frozenset({"group", "stratum", "cluster", "censoring_group"})
-TABLES = frozenset({"x", "x_new", "x_treated", "x_control", "adjust"})
+TABLES = frozenset({"x", "x_new", "x_treated", "x_control", "x_outcome", "x_censoring", "adjust"})
 
 
 def accepts_columns(kernel: Callable[P, R]) -> Callable[P, R]:
     """Return the kernel with its arrays given as sequences, arrays or columns of a dataframe.
 
     What an argument holds is told by its name: numbers (a null becomes NaN, which the kernels refuse), labels (a null
-    is refused here) or a table of covariates. Everything else is passed on as it is.
+    is refused here) or a table of covariates. Everything else, such as the record of a fit, is passed on as it is.
 
     >>> from counterpoise.kernels.curves.product_limit import kaplan_meier
     >>> accepts_columns(kaplan_meier)([1, 2, 2, 3], [1, 1, 0, 1]).survival.round(2).tolist()
@@ -40,7 +42,7 @@ def accepts_columns(kernel: Callable[P, R]) -> Callable[P, R]:
     def estimator(*args: P.args, **kwargs: P.kwargs) -> R:
         bound = signature.bind(*args, **kwargs)
         for name, value in bound.arguments.items():
-            if name in converters and value is not None:
+            if name in converters and value is not None and not is_dataclass(value):
                 bound.arguments[name] = converters[name](name, value)
         return kernel(*bound.args, **bound.kwargs)
 
@@ -52,7 +54,15 @@ def _converter(name: str) -> Callable[[str, Column], np.ndarray] | None:
         return numbers
     if name in LABELS:
         return labels
+    if name == "probability":
+        return _chances
     return table if name in TABLES else None
+
+
+def _chances(name: str, values: Column) -> np.ndarray:
+    """Return one chance a row, or of a dataframe a chance of each arm."""
+    frame = nw.from_native(values, pass_through=True)
+    return table(name, values) if isinstance(frame, nw.DataFrame | nw.LazyFrame) else numbers(name, values)
 
 
 def numbers(name: str, values: Column) -> np.ndarray:
@@ -105,3 +115,19 @@ def table(name: str, values: Column) -> Floats:
     for label, column in columns.items():
         require(np.isfinite(column), f"`{label}` must be finite")
     return np.column_stack(list(columns.values())) if columns else np.zeros((len(frame), 0))
+
+
+def by_name(name: str, columns: Column) -> dict[str, Column]:
+    """Return the columns of a dataframe, or of a mapping, by their names.
+
+    >>> by_name("columns", {"age": [50, 60]})
+    {'age': [50, 60]}
+    """
+    frame = nw.from_native(columns, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, nw.DataFrame):
+        return {label: frame.get_column(label).to_native() for label in frame.columns}
+    if isinstance(frame, Mapping):
+        return {str(label): values for label, values in frame.items()}
+    raise InputError(f"`{name}` must be a dataframe, or a mapping from names to columns.")
