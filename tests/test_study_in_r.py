@@ -26,6 +26,7 @@ TOPICS = (
     "weighted",
     "subgroups",
     "alternatives",
+    "weighted_groups",
     "toxicity",
     "findings",
 )
@@ -37,6 +38,7 @@ REPLICATES_OF_R = 2000
 # What is no estimate: what the plan says, where the findings draw a line, and replicates that failed.
 NOT_ESTIMATED = {
     "stability.runs",
+    "groups_weighted.penalty",
     "findings.balance_after_matching.threshold",
     "findings.balance_after_weighting.threshold",
     "findings.follow_up_reach.horizon",

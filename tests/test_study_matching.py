@@ -33,7 +33,7 @@ def tree(**matching: Any) -> dict[str, Any]:
     plan["table_one"]["rows"] = ["age"]
     for part in ("published", "subgroups", "toxicity", "doses", "response"):
         del plan[part]
-    del plan["treatment"]["groups"]
+    del plan["treatment"]["groups"], plan["balance"]["groups"]
     plan["endpoints"] = {"os": plan["endpoints"]["os"]}
     return plan
 

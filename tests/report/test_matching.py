@@ -49,7 +49,7 @@ every_match = pytest.mark.parametrize("name", [name for name in PLANS if not nam
 def tree_of(options: dict[str, Any], covariates: list[str]) -> dict[str, Any]:
     tree = copy.deepcopy(_tree())
     without("subgroups", "toxicity", "published", "response", "doses")(tree)
-    del tree["treatment"]["groups"]
+    del tree["treatment"]["groups"], tree["balance"]["groups"]
     tree["bootstrap"]["replicates"] = 0
     tree["table_one"]["rows"] = ["age", "imnd"]
     tree["cox"] |= {"covariates": [], "group_covariates": []}

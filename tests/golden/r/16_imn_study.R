@@ -369,6 +369,70 @@ robust_alternative <- function(name) {
 }
 alternatives <- function() { for (name in names(SCHEMES)) weighted_alternative(name, SCHEMES[[name]]); robust_alternative("aipw") }
 
+# all groups weighted to the overlap of the four -----------------------------------------------------------------------------
+# multinomial logistic regression by Newton's method, less 2 times the sum over groups of squares of slopes around their mean,
+# on columns of unit standard deviation; with h = 1 / sum(1 / e) the overlap weight of a patient in group a is h / e_a, and
+# its derivative by the log odds of group b is that times h / e_b less whether a is b
+GROUP_TERMS <- model.matrix(~ age + menopausal + ct34 + cn3b + grade3 + subtype + ki67_high + lvi + imn_short_axis_mm + mastectomy + imrt, d)
+RIDGE <- 2; member <- outer(as.integer(d$group), 1:4, "==") + 0
+overlap_score <- function(X, Y, L) {
+  k <- ncol(Y); m <- ncol(X); b <- numeric((k - 1) * m); K <- 2 * L * kronecker(diag(k - 1) - 1 / k, diag(c(0, apply(X[, -1], 2, var))))
+  each <- function(V) do.call(cbind, lapply(1:(k - 1), function(u) X * V[, u + 1]))      # a block of columns for each group but the first
+  for (i in 1:100) {
+    odds <- exp(cbind(0, X %*% matrix(b, m))); e <- odds / rowSums(odds); H <- K + crossprod(each(sqrt(e))) * kronecker(diag(k - 1), matrix(1, m, m)) - crossprod(each(e))
+    move <- solve(H, colSums(each(Y - e)) - drop(K %*% b)); b <- b + move
+    if (max(abs(move) / (1 + abs(b))) < 1e-15) break
+  }
+  list(e = e, coefficients = length(b), moved = each(Y - e) %*% solve(H), each = each)
+}
+GROUP_FINDINGS <- list()
+weighted_groups <- function() {
+  id <- function(...) paste("groups_weighted", ..., sep = "."); s <- overlap_score(GROUP_TERMS, member, RIDGE); h <- 1 / rowSums(1 / s$e); d$v <- h * rowSums(member / s$e)
+  slope <- s$each(d$v * (h / s$e - member)); stacked <- function(u) d$v * u + s$moved %*% crossprod(slope, u)
+  put(id("n"), nrow(d)); put(id("left_out"), 0); put(id("coefficients"), s$coefficients)
+  size <- tapply(d$v, d$group, length); effective <- tapply(d$v, d$group, ess); heaviest <- tapply(d$v, d$group, function(w) max(w) / mean(w))
+  for (g in 1:4) { put(id(sprintf("g%d.n", g)), size[[g]]); put(id(sprintf("g%d.effective", g)), effective[[g]]); put(id(sprintf("g%d.heaviest", g)), heaviest[[g]]) }
+  judged <- covariates[, -(15:16)]; scale <- sqrt(rowMeans(sapply(1:4, function(g) apply(judged[d$group == g, ], 2, var))))
+  widest <- function(w) { centre <- sapply(1:4, function(g) apply(judged[d$group == g, ], 2, weighted.mean, w[d$group == g])); apply(centre, 1, function(x) diff(range(x))) / scale }
+  before <- widest(rep(1, nrow(d))); after <- widest(d$v)
+  for (i in seq_along(after)) { put(id(sprintf("balance.c%d.before", i)), before[[i]]); put(id(sprintf("balance.c%d.after", i)), after[[i]]) }
+  put(id("balance.largest_before"), max(before)); put(id("balance.largest_after"), max(after)); pairs <- combn(4, 2); interaction <- list()
+  for (e in ENDPOINTS) {
+    at <- function(what) id(e, what); count <- function(g) c(n = sum(d$group %in% g), nevent = sum(died(e)[d$group %in% g])); x <- d; x$group <- d$group
+    S <- numeric(4); U <- matrix(0, nrow(d), 4)
+    for (g in 1:4) {
+      rows <- d$group == g; f <- do.call("survfit", list(outcome(e, "1"), data = d[rows, ], weights = quote(v), influence = TRUE)); j <- max(which(f$time <= HORIZON)); S[g] <- f$surv[j]; U[rows, g] <- f$influence.surv[, j] / d$v[rows]   # survfit gives them times the weights
+      stopifnot(abs(sqrt(sum((d$v * U[, g])^2)) / summary(survfit(outcome(e, "1"), d[rows, ], weights = v, robust = TRUE), times = HORIZON)$std.err - 1) < 1e-8)
+    }
+    V <- crossprod(stacked(U)); own <- sqrt(diag(V)); reach <- Z * own / (S * abs(log(S)))
+    for (g in 1:4) {
+      k <- count(g); put(at(sprintf("g%d.events", g)), k[["nevent"]], n = k[["n"]])
+      put(at(sprintf("g%d.rate", g)), S[g], lower = S[g]^exp(reach[g]), upper = S[g]^exp(-reach[g]), std_error = own[g], n = k[["n"]], events = k[["nevent"]])
+    }
+    null <- do.call("coxph", list(outcome(e, "group"), data = d, weights = quote(v), init = rep(0, 3), control = coxph.control(iter.max = 0))); u <- residuals(null, type = "score")
+    score_test <- function(i) { x <- drop(colSums(d$v * u) %*% solve(crossprod(i), colSums(d$v * u))); list(x, pchisq(x, 3, lower.tail = FALSE)) }
+    for (i in list(list("", stacked(u)), list(".fixed", d$v * u))) { t <- score_test(i[[2]]); put(paste0(at("score_test"), i[[1]]), t[[1]], p_value = t[[2]]) }
+    f <- fit_cox(e, "group", d, weights = quote(v), robust = TRUE); stopifnot(abs(f$rscore / score_test(d$v * u)[[1]] - 1) < 1e-8)
+    b <- c(0, coef(f)); B <- cbind(0, residuals(f, type = "dfbeta") / d$v); fixed <- crossprod(d$v * B); full <- crossprod(stacked(B)); stopifnot(max(abs(fixed[-1, -1] / f$var - 1)) < 1e-8)
+    effect <- function(what, c, k) for (i in list(list("", full), list(".fixed", fixed))) ratio(paste0(at(what), i[[1]]), sum(c * b), sqrt(drop(c %*% i[[2]] %*% c)), as.list(k))
+    p <- numeric(6)
+    for (i in 1:6) {
+      c <- (1:4 == pairs[2, i]) - (1:4 == pairs[1, i]); k <- count(pairs[, i]); name <- function(what) sprintf("pair%d.%s", i, what); p[i] <- 2 * pnorm(-abs(sum(c * b) / sqrt(drop(c %*% full %*% c))))
+      effect(name("hazard_ratio"), c, k); x <- sum(c * S); se <- sqrt(drop(c %*% V %*% c))
+      put(at(name("difference")), x, lower = x - Z * se, upper = x + Z * se, std_error = se, p_value = 2 * pnorm(-abs(x / se)), n = k[["n"]], events = k[["nevent"]])
+    }
+    for (i in 1:6) put(at(sprintf("pair%d.holm", i)), p.adjust(p, "holm")[i])
+    # the groups are neither, dissection alone, boost alone, both
+    CONTRASTS <- list(first_without = c(-1, 1, 0, 0), first_with = c(0, 0, -1, 1), second_without = c(-1, 0, 1, 0), second_with = c(0, -1, 0, 1), interaction = c(1, -1, -1, 1))
+    for (n in names(CONTRASTS)) effect(paste0("factorial.", n), CONTRASTS[[n]], count(1:4))
+    interaction[[e]] <- ID[[at("factorial.interaction")]]
+  }
+  e <- names(which.min(sapply(interaction, function(x) x$p_value))); events <- tapply(died(e), d$group, sum); least <- which.min(effective / size)
+  GROUP_FINDINGS <<- list(group_weights = list(before = max(before), after = max(after), effective = effective[[least]], patients = size[[least]], heaviest = max(heaviest)),
+                          group_interaction = c(setNames(interaction[[e]][c("value", "lower", "upper", "p_value")], c("ratio", "lower", "upper", "p_value")),
+                                                list(tested = length(ENDPOINTS), events = min(events), patients = size[[which.min(events)]])))
+}
+
 fisher_2x2 <- function(x) if (length(unique(x)) < 2) NA else fisher.test(table(x, d$a))$p.value
 ORGANS <- c("acute_skin", "acute_esophagus", "acute_lung", "acute_heart", "late_skin", "late_subcutaneous", "late_lung", "late_heart", "late_esophagus")
 toxicity <- function() {
@@ -408,6 +472,7 @@ findings <- function() {
   put(id("estimands_differ.pairs"), sum(MATCHED) / 2); put(id("estimands_differ.treated"), sum(treated & !MATCHED)); put(id("estimands_differ.control"), sum(!treated & !MATCHED))
   inside <- do.call(rbind, WITHIN); off <- inside[, "whole"] > .25
   put(id("subgroups_not_balanced.off"), sum(off)); put(id("subgroups_not_balanced.judged"), nrow(inside)); put(id("subgroups_not_balanced.worst"), max(inside[, "whole"])); put(id("subgroups_not_balanced.fitted"), sum(inside[, "fitted"]))
+  for (rule in names(GROUP_FINDINGS)) for (k in names(GROUP_FINDINGS[[rule]])) put(id(rule, k), GROUP_FINDINGS[[rule]][[k]])
   put(id("subgroups_few_events.few"), sum(FEW)); put(id("subgroups_few_events.total"), length(FEW))
   smaller <- min(table(d$a)); put(id("score_size.columns"), ncol(X) - 1); put(id("score_size.smaller"), smaller); put(id("score_size.ratio"), smaller / (ncol(X) - 1)); put(id("score_size.safe"), smaller %/% 10)
   put(id("weights.ess_control"), ess(d$w[!treated])); put(id("weights.ess_treated"), ess(d$w[treated])); put(id("weights.control"), sum(!treated)); put(id("weights.treated"), sum(treated))
@@ -433,6 +498,7 @@ gold("stability", D, numbers_of(stability))
 gold("weighted", D, numbers_of(weighted))
 gold("subgroups", D, numbers_of(subgroups))
 gold("alternatives", D, numbers_of(alternatives))
+gold("weighted_groups", D, numbers_of(weighted_groups))
 gold("toxicity", D, numbers_of(toxicity), "stats")
 gold("findings", D, numbers_of(findings))
 gold("bootstrap", D, numbers_of(bootstrap), note = "2000 sets of exponential weights")
