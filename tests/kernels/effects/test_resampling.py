@@ -109,7 +109,7 @@ def test_clusters_share_a_draw_and_are_left_out_whole() -> None:
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = cohort(7, 50)
+    data = cohort(7, 500)
     weights_of = logistic_weights(data.treated, data.x)
 
     def run() -> Floats:

@@ -21,9 +21,12 @@ from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights
 CHUNK = 128
 """Replicates that one thread does in one go; cut by their number alone, so that results do not depend on threads."""
 
+THREADED = 500
+"""Rows from which on a second thread pays: below, a step of the arithmetic takes no longer than its handing over."""
+
 WeightsOf = Callable[[Floats], Floats]
 """From (b, n) case weights to the (b, n) weights of the effects, case weights multiplied in; NaN where there are none.
-It is called from several threads at once."""
+It may be called from several threads at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +89,9 @@ def refitted_effects(  # noqa: PLR0913 - the data of all effects and the choices
     """Do score, weights and effects anew under each row of `case_weights` (b, n), finite and not negative.
 
     `weights_of` makes the weights, as `logistic_weights` does; the rest is as for `batched_effects`. Replicates are
-    done in blocks on as many threads as there are processors; the results are the same on any number of them.
+    done in blocks, from 500 rows on in as many threads as there are processors; the results are the same on any number
+    of them. Libraries of linear algebra that start threads of their own slow this down: set OPENBLAS_NUM_THREADS=1, as
+    the command `counterpoise` does.
 
     >>> rows = {"time": [5, 3, 6, 4, 8, 2, 1, 7], "event": [1] * 8, "treatment": [0, 1] * 4}
     >>> weights_of = logistic_weights(rows["treatment"], [1, 1, 1, 1, 2, 2, 2, 2])
@@ -191,8 +196,15 @@ def refitting_jackknife(  # noqa: PLR0913 - the data of all effects and the choi
 def _refit(rows: EffectRows, weights_of: WeightsOf, chunks: Iterator[Floats]) -> Replicates:
     estimate, _ = _of_chunk(rows, weights_of, np.ones((1, rows.n)), 0.0)
     start = float(np.nan_to_num(estimate.log_hazard_ratio[0]))
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        parts = list(pool.map(lambda chunk: _of_chunk(rows, weights_of, chunk, start), chunks))
+
+    def of_chunk(chunk: Floats) -> tuple[BatchedEffects, Bools]:
+        return _of_chunk(rows, weights_of, chunk, start)
+
+    if rows.n < THREADED:
+        parts = [of_chunk(chunk) for chunk in chunks]
+    else:
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            parts = list(pool.map(of_chunk, chunks))
     effects = BatchedEffects(
         np.concatenate([part.log_hazard_ratio for part, _ in parts]),
         np.concatenate([part.survival for part, _ in parts]),
