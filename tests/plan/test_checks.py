@@ -65,6 +65,24 @@ def test_a_valid_name_is_its_own_nearest(names: list[str]) -> None:
             ["study.toml: balance.alternatives 1 (a): `agee` is not among balance.covariates; did you mean `age`?"],
         ),
         (
+            lambda d: d["treatment"].pop("groups"),
+            [
+                "study.toml: balance.groups: needs treatment.groups, which are to be weighted; "
+                "name their column there, or remove [balance.groups]"
+            ],
+        ),
+        (
+            lambda d: d["balance"]["groups"].pop("covariates"),
+            [
+                "study.toml: balance.groups.covariates: `imnd` is part of what makes `group`; "
+                "list covariates without it under [balance.groups]"
+            ],
+        ),
+        (
+            lambda d: (d["balance"]["groups"]["covariates"].append("imnd"), d["balance"]["groups"].pop("factorial")),
+            ["study.toml: balance.groups.covariates: `imnd` is part of what makes `group`; remove it"],
+        ),
+        (
             lambda d: d["treatment"].update(treated="Boost", control="Boost"),
             ["study.toml: treatment.treated and treatment.control: are both called `Boost`; name the arms apart"],
         ),
@@ -119,6 +137,8 @@ def test_the_bundled_plan_names_nothing_unknown(columns: dict[str, Column]) -> N
         ("cox.covariates", lambda d: d["cox"]["covariates"].append("grade33")),
         ("cox.group_covariates", lambda d: d["cox"]["group_covariates"].append("grade33")),
         ("balance.covariates", lambda d: d["balance"]["covariates"].append("mastectmy")),
+        ("balance.groups.covariates", lambda d: d["balance"]["groups"]["covariates"].append("mastectmy")),
+        ("balance.groups.factorial", lambda d: d["balance"]["groups"].update(factorial=["imndd", "imn_boost"])),
         ("subgroups.by", lambda d: d["subgroups"]["by"].append("subtyp")),
         ("doses.columns", lambda d: d["doses"]["columns"].append("rt_dose")),
         ("toxicity.acute", lambda d: d["toxicity"]["acute"].update(acute_skn="Skin")),
