@@ -8,6 +8,7 @@ from counterpoise.kernels.effects.intervals import (
     acceleration,
     bca_interval,
     jackknife_influence,
+    mixed_std_error,
     normal_interval,
     percentile_interval,
     spread,
@@ -68,6 +69,33 @@ def test_without_enough_replicates_there_is_no_interval() -> None:
 def test_normal_interval() -> None:
     lower, upper = normal_interval(1.0, 2.0, 0.5)
     assert (lower, upper) == pytest.approx((1 - 2 * 0.6744897501960817, 1 + 2 * 0.6744897501960817))
+
+
+def test_the_mixed_error_is_hc2_of_a_linear_model() -> None:
+    rng = np.random.default_rng(5)
+    x = np.column_stack([np.ones(25), rng.exponential(size=25)])
+    y = x @ [1.0, 2.0] + rng.standard_normal(25) * x[:, 1]
+    bread = np.linalg.inv(x.T @ x)
+    residual = y - x @ (bread @ x.T @ y)
+    leverage = np.einsum("ij,jk,ik->i", x, bread, x)
+    influence = (x @ bread)[:, 1] * residual
+    left_out = np.array([np.linalg.lstsq(np.delete(x, i, 0), np.delete(y, i))[0][1] for i in range(25)])
+    # The jackknife is centred at the mean of the replicates, HC2 at the estimate: influence values sum to zero.
+    hc2 = float(np.sum(influence**2 / (1 - leverage)))
+    assert mixed_std_error(influence, left_out) ** 2 == pytest.approx(hc2, rel=1e-10)
+
+
+def test_the_mixed_error_without_some_replicates() -> None:
+    influence = np.array([0.5, -0.25, -0.25])
+    every = mixed_std_error(influence, [1.0, 1.5, 1.6])
+    assert every > 0
+    part = mixed_std_error(influence, [1.0, 1.5, np.nan])
+    assert part == pytest.approx(np.sqrt(0.5 * 0.25 + 0.25 * 0.25 + 0.25**2))
+    assert mixed_std_error(influence, [np.nan] * 3) == pytest.approx(np.sqrt(influence @ influence))
+    assert np.isnan(mixed_std_error(influence, [2.0, 1.0, 1.0]))
+    assert np.isnan(mixed_std_error([0.5, np.nan, 0.1], [1.0, 2.0, 3.0]))
+    with pytest.raises(InputError, match="must have one shape"):
+        mixed_std_error(influence, [1.0, 2.0])
 
 
 def test_bad_input() -> None:

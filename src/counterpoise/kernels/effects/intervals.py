@@ -111,6 +111,34 @@ def jackknife_influence(replicates: ArrayLike) -> Floats:
         return np.where(known, np.sqrt((count - 1) / count) * (mean - values), 0.0)
 
 
+def mixed_std_error(influence: ArrayLike, left_out: ArrayLike) -> float:
+    """Return the root of the sum of influence values (n,) times what leaving each row out takes off the estimate.
+
+    `left_out` (n,) are the estimates without each row, `influence` the stacked influence values. Where the first alone
+    are squared (stacked, HC0) the error is a little too small in small samples, and where the second are (jackknife,
+    HC3) a little too large, for they hold the factor 1 / (1 - leverage) not at all and twice: their product holds it
+    once, as HC2 does. For a mean it is s / sqrt(n). Where a row's replicate is not known its influence value is
+    squared; NaN if the sum is negative or an influence value is NaN.
+
+    >>> sample = np.array([1.0, 2.0, 6.0])
+    >>> round(mixed_std_error((sample - 3) / 3, (9 - sample) / 2), 6), round(float(sample.std(ddof=1)) / 3**0.5, 6)
+    (1.527525, 1.527525)
+
+    Source: MacKinnon and White (1985), J Econometrics 29:305, for HC0 to HC3 of linear models; their product for an
+    estimate that is not linear is taken from there.
+    """
+    own, without = as_floats("influence", influence), as_floats("left_out", left_out)
+    if own.ndim != 1 or without.shape != own.shape:
+        raise InputError(
+            f"`influence` and `left_out` must have one shape, (n,); theirs are {own.shape} and {without.shape}."
+        )
+    known = np.isfinite(without)
+    mean = without[known].mean() if known.any() else 0.0
+    change = np.where(known, mean - np.where(known, without, 0.0), own)
+    total = float(own @ change)
+    return float(np.sqrt(total)) if total >= 0 else float("nan")
+
+
 def _known(replicates: ArrayLike) -> Floats:
     values = as_floats("replicates", replicates)
     if values.ndim != 1:
