@@ -23,6 +23,7 @@ from counterpoise.balance import (
 from counterpoise.design import Covariate, Design, level_indicators
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts
+from counterpoise.kernels.weighting.overlap import ScoreOverlap, score_overlap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,11 @@ class Adjustments:
     unmatched: Unmatched
     rows: Counts
     left_out: int
+
+    @property
+    def overlap(self) -> ScoreOverlap:
+        """How far the scores of the arms overlap."""
+        return score_overlap(self.score.probability, self.score.treatment)
 
 
 def adjust(design: Design, weights: WeightOptions, matching: MatchOptions, seed: int) -> Adjustments:

@@ -189,6 +189,8 @@ balance_of <- function(name, w) {
 }
 balance <- function() {
   u <- rank(p); n1 <- sum(treated); put("score.c_statistic", (sum(u[treated]) - n1 * (n1 + 1) / 2) / (n1 * sum(!treated)))
+  common <- c(max(min(p[treated]), min(p[!treated])), min(max(p[treated]), max(p[!treated]))); prefer <- plogis(logit - qlogis(mean(treated)))
+  for (k in c("control", "treated")) { mine <- treated == (k == "treated"); put(sprintf("score.%s.outside", k), sum(p[mine] < common[1] | p[mine] > common[2])); put(sprintf("score.%s.equipoise", k), mean(prefer[mine] >= .3 & prefer[mine] <= .7)) }
   put("score.coefficients", ncol(X) - 1); put("score.n", nrow(X)); put("score.control", sum(d$a == 0)); put("score.treated", sum(d$a == 1)); put("score.left_out", nrow(d) - nrow(X))
   se <- sqrt(diag(solve(H))); for (k in seq_len(ncol(X))) put(sprintf("score.term%d", k - 1), coef(score)[k], std_error = unname(se[k]))
   put("weights.control.effective", ess(d$w[!treated])); put("weights.treated.effective", ess(d$w[treated]))

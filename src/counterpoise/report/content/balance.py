@@ -42,7 +42,7 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     text = (
         f"The score has {{score.coefficients:count}} {coefficients} beside the intercept and was fitted to "
         "{score.n:count} patients; its c-statistic is {score.c_statistic:number2}, which describes how differently "
-        f"the arms were selected and is no measure of quality. {_left_out(adjustments)}Weights "
+        f"the arms were selected and is no measure of quality. {_overlap(study)}{_left_out(adjustments)}Weights "
         f"({', '.join(_kinds(adjustments.weighting))}) run from {{weights.minimum:number2}} to "
         "{weights.maximum:number2}, with effective sample sizes of {weights.control.effective:number1} in the arm "
         f"“{control}” and {{weights.treated.effective:number1}} in the arm “{treated}”. "
@@ -54,6 +54,16 @@ def balance_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield _love_figure(study)
     yield from unmatched_table(study, numbers)
     yield from stability_blocks(study, numbers)
+
+
+def _overlap(study: Study) -> str:
+    control, treated = study.design.treatment.labels
+    return (
+        f"The scores of {{score.treated.outside:count}} patients in the arm “{treated}” and of "
+        f"{{score.control.outside:count}} in the arm “{control}” lie beyond those of the other arm; "
+        "{score.treated.equipoise:percent} and {score.control.equipoise:percent} might have had either treatment "
+        "(preference score from 0.3 to 0.7). "
+    )
 
 
 def _left_out(adjustments: Adjustments) -> str:

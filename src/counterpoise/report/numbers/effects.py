@@ -176,6 +176,10 @@ def balance_numbers(study: Study) -> Iterable[Number]:
     for key, size in zip(ARMS, (adjustments.rows.size - treated, treated), strict=True):
         yield Number(f"score.{key}", size, "patients")
     yield Number("score.left_out", adjustments.left_out, "patients")
+    overlap = adjustments.overlap
+    for key, outside, equipoise in zip(ARMS, overlap.outside.tolist(), overlap.equipoise.tolist(), strict=True):
+        yield Number(f"score.{key}.outside", outside, "patients", method="score beyond the other arm's range")
+        yield Number(f"score.{key}.equipoise", equipoise, "share", method="preference score from 0.3 to 0.7 (Walker)")
     yield from _weights(adjustments.weighting)
     yield from _score_model(adjustments.score)
 
