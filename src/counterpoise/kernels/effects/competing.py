@@ -66,7 +66,7 @@ def weighted_incidence(  # noqa: PLR0913 - the data, the weights, the times and 
     treated = as_binary("treatment", treatment)
     rows = weighing_rows(model, treated.size)
     require_both_arms(treated[rows])
-    causes, months = as_causes("cause", cause), as_vector("time", time, treated.size)
+    causes, months = as_causes("cause", cause, treated.size), as_vector("time", time, treated.size)
     moments = as_vector("at", at)
     require(moments >= 0, "`at` must be finite and non-negative")
     of = as_cause("of", of)

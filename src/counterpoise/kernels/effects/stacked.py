@@ -11,7 +11,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Floats, as_floats, require
 from counterpoise.kernels.curves.intervals import check_confidence
 from counterpoise.kernels.sandwich import group_codes, sum_by_cluster
-from counterpoise.kernels.weighting.records import WeightModel
+from counterpoise.kernels.weighting.records import WeightModel, check_model
 
 SmallSample = Literal["parameters", "effective"]
 """What is counted against the parameters: rows (or clusters), or the rows that the weights are worth."""
@@ -204,28 +204,6 @@ def root_of_squares(influence: Floats, cluster: ArrayLike | None = None) -> Floa
     if cluster is not None:
         flat = sum_by_cluster(flat, cluster)
     return np.sqrt(np.einsum("ij,ij->j", flat, flat)).reshape(influence.shape[1:])[()]
-
-
-def check_model(model: WeightModel, size: int | None = None) -> Floats:
-    """Return the weights of a model whose shapes fit together and whose numbers are finite, or raise `InputError`.
-
-    >>> check_model(WeightModel(np.array([1.0, -1.0]), np.zeros((2, 0)), np.zeros((2, 0))))
-    Traceback (most recent call last):
-    counterpoise.errors.InputError: `model.weights` must be finite and non-negative; 1 of 2 is not (first at index 1).
-    """
-    weights, n = model.weights, model.weights.size
-    if weights.ndim != 1 or (size is not None and n != size):
-        wanted = "one-dimensional" if size is None else f"of {size} rows, as the data are"
-        raise InputError(f"`model` must be {wanted}; its weights have shape {weights.shape}.")
-    if model.derivative.ndim != 2 or model.derivative.shape[0] != n or model.influence.shape != model.derivative.shape:
-        raise InputError(
-            f"`model` must have derivatives and influence values of one shape, ({n}, q); theirs are "
-            f"{model.derivative.shape} and {model.influence.shape}."
-        )
-    require(np.isfinite(weights) & (weights >= 0), "`model.weights` must be finite and non-negative")
-    for name, values in (("derivative", model.derivative), ("influence", model.influence)):
-        require(np.isfinite(values), f"`model.{name}` must be finite")
-    return weights
 
 
 def weighing_rows(model: WeightModel, size: int) -> Bools:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from counterpoise.errors import FitError, InputError
-from counterpoise.kernels.arrays import Bools, Floats, as_matrix
-from counterpoise.kernels.logistic import centre_and_scale
+from counterpoise.kernels.arrays import Bools, Floats, as_binary, as_matrix
+from counterpoise.kernels.logistic import centre_and_scale, require_both_arms
 from counterpoise.kernels.verdict import Verdict
 from counterpoise.kernels.weighting.covariate_balancing import Target
 from counterpoise.kernels.weighting.exponential_tilt import exponential_tilt
@@ -59,14 +59,16 @@ def entropy_balancing(
         raise InputError(f"`estimand` must be ATE, ATT or ATC; it is {estimand!r}.")
     if moments not in (1, 2, 3):
         raise InputError(f"`moments` must be 1, 2 or 3; it is {moments!r}.")
-    columns = as_matrix("x", x)
+    treated = as_binary("treatment", treatment)
+    require_both_arms(treated)
+    columns = as_matrix("x", x, treated.size)
     called = (
         [f"column {j} of `x`" for j in range(columns.shape[1])] if names is None else [f"`{name}`" for name in names]
     )
     if len(called) != columns.shape[1]:
         raise InputError(f"`names` must have {columns.shape[1]} elements, one a column of x; it has {len(called)}.")
     z, called = powers(columns, called, moments)
-    data = score_data(treatment, z, case_weights)
+    data = score_data(treated, z, case_weights)
     if data.redundant.size:
         raise failure(WHAT, Verdict.COLLINEAR, data.redundant.tolist(), called)
     target = {"ATE": np.ones(data.treated.size, dtype=bool), "ATT": data.treated, "ATC": ~data.treated}[estimand]

@@ -40,7 +40,8 @@ def balancing_weights(
     >>> balancing_weights([0.8, 0.25], [1, 0], estimand="ATM")
     array([0.25      , 0.33333333])
 
-    Raises `InputError` where a probability is not between 0 and 1, or leaves no chance of the treatment received.
+    Raises `InputError` where a probability is not between 0 and 1, or leaves no chance of the treatment received, and
+    where a case weight is negative or not finite.
 
     Source: Li, Morgan and Zaslavsky, J Am Stat Assoc 2018;113:390-400; Li and Greene, Int J Biostat 2013;9:215-234, for
     ATM; Zhou, Matsouaka and Thomas, Stat Methods Med Res 2020;29:3721-3756, for ATEN; Robins, Hernan and Brumback,
@@ -48,13 +49,15 @@ def balancing_weights(
     """
     score = as_floats("probability", probability)
     treated = as_binary("treatment", treatment, score.shape[-1] if score.ndim else None)
+    if treated.size == 0:
+        raise InputError("`treatment` must have at least one row; it has none.")
     require(np.isnan(score) | ((score >= 0) & (score <= 1)), "`probability` must be between 0 and 1")
     received = np.where(treated, score, 1.0 - score)
     usable = np.all(received > 0, axis=-1, keepdims=True)
     if score.ndim == 1:
         require(received > 0, "`probability` must be finite, and must not exclude the treatment that was received")
     weights = _tilt(score, estimand) / np.where(usable, received, np.nan)
-    case = np.ones(treated.size) if case_weights is None else as_floats("case_weights", case_weights)
+    case = np.ones(treated.size) if case_weights is None else _case_weights(case_weights, score.shape)
     if stabilised and estimand == "ATE":
         share = ((case * treated).sum(axis=-1) / case.sum(axis=-1))[..., None]
         weights = weights * np.where(treated, share, 1.0 - share)
@@ -146,3 +149,12 @@ def _tilt(score: Floats, estimand: Estimand) -> Floats:
 
 def _unknown(estimand: str) -> InputError:
     return InputError(f"`estimand` must be ATE, ATT, ATC, ATO, ATM or ATEN; it is {estimand!r}.")
+
+
+def _case_weights(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """Return case weights that broadcast to `shape`; those of a replicate may be zero."""
+    case = as_floats("case_weights", values)
+    if case.shape not in (shape, shape[-1:]):
+        raise InputError(f"`case_weights` must have shape {shape}; its shape is {case.shape}.")
+    require(np.isfinite(case) & (case >= 0), "`case_weights` must be finite and non-negative")
+    return case

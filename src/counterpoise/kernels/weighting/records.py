@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from counterpoise.kernels.arrays import Floats
+import numpy as np
+
+from counterpoise.errors import InputError
+from counterpoise.kernels.arrays import Floats, require
 from counterpoise.kernels.verdict import Verdict
 
 
@@ -43,3 +46,28 @@ class WeightModel:
     """(n, q) derivatives of the weights by the parameters."""
     influence: Floats
     """(n, q) what each row moves the parameters by."""
+
+
+def check_model(model: WeightModel, size: int | None = None) -> Floats:
+    """Return the weights of a model whose shapes fit together and whose numbers are finite, or raise `InputError`.
+
+    >>> nothing = np.zeros((2, 0))
+    >>> check_model(WeightModel(np.array([1.0, -1.0]), nothing, nothing))
+    Traceback (most recent call last):
+    counterpoise.errors.InputError: `model.weights` must be finite and non-negative; 1 of 2 is not (first at index 1).
+    """
+    weights, n = model.weights, model.weights.size
+    if n == 0:
+        raise InputError("`model` must have at least one row; it has none.")
+    if weights.ndim != 1 or (size is not None and n != size):
+        wanted = "one-dimensional" if size is None else f"of {size} rows, as the data are"
+        raise InputError(f"`model` must be {wanted}; its weights have shape {weights.shape}.")
+    if model.derivative.ndim != 2 or model.derivative.shape[0] != n or model.influence.shape != model.derivative.shape:
+        raise InputError(
+            f"`model` must have derivatives and influence values of one shape, ({n}, q); theirs are "
+            f"{model.derivative.shape} and {model.influence.shape}."
+        )
+    require(np.isfinite(weights) & (weights >= 0), "`model.weights` must be finite and non-negative")
+    for name, values in (("derivative", model.derivative), ("influence", model.influence)):
+        require(np.isfinite(values), f"`model.{name}` must be finite")
+    return weights

@@ -53,7 +53,7 @@ def generalised_weights(
     usable: Bools = np.asarray(np.isfinite(score).all(axis=(-2, -1)) & (received > 0).all(axis=-1))
     if score.ndim == 2:
         require(
-            np.isfinite(received) & (received > 0),
+            np.isfinite(score).all(axis=-1) & (received > 0),
             "`probability` must be finite, and must not exclude the arm that was received",
         )
     with np.errstate(invalid="ignore"):

@@ -10,7 +10,7 @@ from counterpoise.kernels.arrays import Bools, Floats, as_binary, as_vector, as_
 from counterpoise.kernels.logistic import require_both_arms
 from counterpoise.kernels.verdict import Verdict, raise_unless_converged
 from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights, weight_derivatives
-from counterpoise.kernels.weighting.records import ScoreFit, WeightModel
+from counterpoise.kernels.weighting.records import ScoreFit, WeightModel, check_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,15 +81,18 @@ def normalise(model: WeightModel, treatment: ArrayLike, *, sampling_weights: Arr
     >>> normalise(known_weights([2.0, 2.0, 1.0, 3.0]), [1, 1, 0, 0]).weights
     array([1. , 1. , 0.5, 1.5])
 
-    Raises `InputError` where a sampling weight is not positive or an arm is empty.
+    Raises `InputError` where a weight is negative or not finite, a sampling weight is not positive, or an arm is empty
+    or weighs nothing.
 
     Source: Hernan and Robins, Causal Inference: What If, 2020, section 12.2; Stefanski and Boos, as above.
     """
-    treated = as_binary("treatment", treatment, model.weights.size)
+    treated = as_binary("treatment", treatment, check_model(model).size)
     require_both_arms(treated)
     case = as_weights("sampling_weights", sampling_weights, treated.size)
     arms = np.column_stack([~treated, treated]).astype(float)
     total = arms.T @ model.weights
+    if not (total > 0).all():
+        raise InputError("`model.weights` must be positive somewhere in each arm; in one all are zero.")
     factor = arms.T @ case / total
     own = arms @ factor
     moved = arms * (case - own * model.weights)[:, None]
@@ -108,9 +111,9 @@ def known_weights(weights: ArrayLike) -> WeightModel:
     >>> known_weights([1.0, 2.0]).derivative.shape
     (2, 0)
 
-    Raises `InputError` where a weight is not positive and finite.
+    Raises `InputError` where a weight is not positive and finite, or there is none.
     """
-    values = as_vector("weights", weights)
+    values = _some("weights", weights)
     require(values > 0, "`weights` must be positive")
     return WeightModel(values, np.zeros((values.size, 0)), np.zeros((values.size, 0)))
 
@@ -127,7 +130,7 @@ def outside_score(probability: ArrayLike, *, method: str = "score from outside")
 
     Raises `InputError` where a probability is not strictly between 0 and 1.
     """
-    values = as_vector("probability", probability)
+    values = _some("probability", probability)
     require((values > 0) & (values < 1), "`probability` must be strictly between 0 and 1")
     nothing = np.zeros((values.size, 0))
     return ScoreFit(method, values, np.zeros(0), nothing, nothing, Verdict.CONVERGED, (), 0)
@@ -157,7 +160,7 @@ def truncated(
             f"`lower_quantile` must be below `upper_quantile`, both from 0 to 1; they are {lower_quantile} and "
             f"{upper_quantile}."
         )
-    weights = model.weights
+    weights = check_model(model)
     marked = np.ones(weights.size, dtype=bool) if rows is None else as_binary("rows", rows, weights.size)
     if not marked.any():
         raise InputError("`rows` must mark at least one row; it marks none.")
@@ -166,6 +169,13 @@ def truncated(
     beyond = cut != weights
     derivative = np.where(beyond[:, None], 0.0, model.derivative)
     return TruncatedWeights(WeightModel(cut, derivative, model.influence), lower, upper, beyond)
+
+
+def _some(name: str, values: ArrayLike) -> Floats:
+    vector = as_vector(name, values)
+    if vector.size == 0:
+        raise InputError(f"`{name}` must have at least one row; it has none.")
+    return vector
 
 
 def _stabilised(model: WeightModel, treated: Bools, case: Floats) -> WeightModel:
