@@ -22,7 +22,8 @@ class WeightOptions(Options):
     estimand: Estimand = Field(
         default="ATE",
         description="Whose effect is estimated: ATE everyone's, ATT the treated patients', ATC the controls', "
-        "ATO the effect in those who might have had either treatment (overlap weights).",
+        "ATO the effect in those who might have had either treatment (overlap weights); ATM (matching weights) and "
+        "ATEN (entropy weights) are for such patients too, the first for those who could be matched one to one.",
     )
     stabilised: bool = Field(
         default=True,

@@ -235,7 +235,7 @@ def _balance(draft: Draft) -> list[str]:
         f"covariates = {toml_list(draft.score)}",
         "",
         "# Whose effect: ATE everyone's, ATT the treated patients', ATC the controls', ATO that of those who might",
-        "# have had either treatment.",
+        "# have had either treatment (overlap weights); ATM and ATEN are for such patients too, weighted otherwise.",
         "[balance.weights]",
         'estimand = "ATE"',
         "",

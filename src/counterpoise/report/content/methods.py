@@ -23,6 +23,8 @@ ESTIMANDS = {
     "ATT": "the average effect in the treated (ATT)",
     "ATC": "the average effect in the controls (ATC)",
     "ATO": "the average effect in the overlap population (ATO)",
+    "ATM": "the average effect in patients who could be matched one to one (ATM, matching weights)",
+    "ATEN": "the average effect in patients whose treatment was uncertain (ATEN, entropy weights)",
 }
 ORDER = "Eligibility rules were applied in the order of the table."
 
