@@ -150,6 +150,7 @@ def test_progress_is_told_every_step_with_a_growing_share() -> None:
         "Cox models",
         "Propensity score, weights and matching",
         "Bootstrap",
+        "Other adjustments",
         "Subgroups",
     ]
     assert shares == sorted(shares)
