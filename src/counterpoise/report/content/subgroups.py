@@ -143,4 +143,6 @@ def _within_table(numbers: Numbers, subgroups: SubgroupAnalysis) -> Table:
         "deviations of the whole cohort. "
     )
     note += " ".join(f"No score of its own ({reason}): {'; '.join(names)}." for reason, names in reasons.items())
-    return Table("subgroup_balance", "Balance inside the subgroups", titles, tuple(rows), (numbers.parts(note.strip()),))
+    return Table(
+        "subgroup_balance", "Balance inside the subgroups", titles, tuple(rows), (numbers.parts(note.strip()),)
+    )
