@@ -325,3 +325,46 @@ def test_matching_takes_covariates_by_name_from_any_dataframe(frame: Any) -> Non
         cp.match(score, columns=frame(columns), exact=["sage"])
     with pytest.raises(InputError, match="`columns` must be a dataframe, or a mapping"):
         cp.match(score, columns=[1, 2], exact=["stage"])
+
+
+# Scores, weights and their effects -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["list", "pandas", "polars", "pyarrow in chunks"])
+def test_weighted_effects_of_columns_are_those_of_arrays(route: str) -> None:
+    column, table = COLUMNS[route], TABLES.get(route, TABLES["pyarrow"])(FRAME)
+
+    def effects(time: Any, event: Any, treated: Any, x: Any, weights: Any, arm: Any) -> dict[str, Any]:
+        score = cp.logistic_score(treated, x, case_weights=weights)
+        model = cp.weight_model(score, treated, estimand="ATO", sampling_weights=weights)
+        several = cp.multinomial_score(arm, x)
+        return {
+            "score": score,
+            "overlap": cp.score_overlap(column(score.probability), treated),
+            "trimmed": cp.trim_symmetric(score.probability, treated).kept,
+            "truncated": cp.truncate_weights(cp.normalise_weights(model, treated), 0.05, 0.95),
+            "hazard": cp.weighted_hazard_ratio(time, event, treated, model),
+            "survival": cp.weighted_survival(time, event, treated, model, [10.0]),
+            "arms": cp.arm_hazards(time, event, arm, cp.weight_several_arms(several, arm)),
+            "known": cp.arm_hazards(time, event, arm, weights),
+            "balance": cp.check_arm_balance(arm, x, names=["age", "stage"], weights=weights),
+            "robust": cp.doubly_robust_survival(time, event, treated, score, x, at=[10.0]),
+        }
+
+    arm = np.arange(SIZE) % 3
+    plain = effects(TIME, EVENT, TREATED, np.column_stack([AGE, STAGE]), WEIGHT, arm)
+    given = effects(column(TIME), column(EVENT), column(TREATED), table, column(WEIGHT), column(arm))
+    assert_estimates_same(given, plain)
+
+
+@pytest.mark.parametrize("route", ["pandas", "polars", "polars, lazy", "pyarrow"])
+def test_terms_of_a_score_and_chances_of_arms_come_from_dataframes(route: str) -> None:
+    plain = cp.score_terms({"age": AGE, "stage": STAGE}, splines={"age": 3}, interactions=[["age", "stage"]])
+    terms = cp.score_terms(TABLES[route](FRAME), splines={"age": 3}, interactions=[["age", "stage"]])
+    assert_same(terms, plain)
+    assert cp.score_terms({"age": AGE, "stage": cp.indicators(GROUP)}).names == ("age", "II", "III")
+    chances = cp.multinomial_score(STAGE, AGE).probability
+    columns = {f"p{arm}": chances[:, arm].tolist() for arm in range(3)}
+    assert_same(cp.generalised_weights(TABLES[route](columns), STAGE), cp.generalised_weights(chances, STAGE))
+    with pytest.raises(InputError, match="`covariates` must be a dataframe, or a mapping"):
+        cp.score_terms([1, 2, 3])

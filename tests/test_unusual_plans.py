@@ -107,7 +107,7 @@ def test_every_interval_carries_its_level(level: float, said: str) -> None:
     assert "95% CI" not in words
 
 
-@pytest.mark.parametrize("estimand", ["ATT", "ATC", "ATO"])
+@pytest.mark.parametrize("estimand", ["ATT", "ATC", "ATO", "ATM", "ATEN"])
 def test_only_weights_of_everyone_are_called_stabilised_or_not(estimand: str) -> None:
     def change(tree: Tree) -> None:
         tree["balance"]["weights"] = {"estimand": estimand}

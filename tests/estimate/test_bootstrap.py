@@ -40,6 +40,8 @@ def slow_loop(design: Design, estimand: Estimand, stabilised: bool, ties: Ties) 
             "ATT": np.where(treated, 1, e / (1 - e)),
             "ATC": np.where(treated, (1 - e) / e, 1),
             "ATO": np.where(treated, 1 - e, e),
+            "ATM": np.minimum(e, 1 - e) / np.where(treated, e, 1 - e),
+            "ATEN": -(e * np.log(e) + (1 - e) * np.log(1 - e)) / np.where(treated, e, 1 - e),
         }[estimand]
         if stabilised:
             share = case[treated].sum() / case.sum()
@@ -57,7 +59,8 @@ def slow_loop(design: Design, estimand: Estimand, stabilised: bool, ties: Ties) 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize(
-    ("estimand", "stabilised"), [("ATE", False), ("ATE", True), ("ATT", False), ("ATC", False), ("ATO", False)]
+    ("estimand", "stabilised"),
+    [("ATE", True), *((estimand, False) for estimand in ("ATE", "ATT", "ATC", "ATO", "ATM", "ATEN"))],
 )
 def test_it_is_the_slow_loop_over_single_fits(estimand: Estimand, stabilised: bool, ties: Ties) -> None:
     design = random_cohort(11, n=90)

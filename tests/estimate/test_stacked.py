@@ -22,7 +22,10 @@ from counterpoise.kernels.resample import batched_logistic, batched_treatment_co
 
 Ties = Literal["efron", "breslow"]
 STEP = 1e-5
-SCHEMES: list[tuple[Estimand, bool]] = [("ATE", True), ("ATE", False), ("ATT", False), ("ATC", False), ("ATO", False)]
+SCHEMES: list[tuple[Estimand, bool]] = [
+    ("ATE", True),
+    *((estimand, False) for estimand in ("ATE", "ATT", "ATC", "ATO", "ATM", "ATEN")),
+]
 
 
 def cohort(seed: int, n: int = 120, grid: float = 1.0) -> tuple[Floats, Bools, Bools, Floats]:

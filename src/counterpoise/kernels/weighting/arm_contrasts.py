@@ -163,8 +163,12 @@ def factorial_arms(first: ArrayLike, second: ArrayLike) -> Counts:
 
     >>> factorial_arms([0, 1, 0, 1], [0, 0, 1, 1])
     array([0, 1, 2, 3])
+
+    Raises `InputError` for what is not 0 or 1, and where there are no rows.
     """
     one = as_binary("first", first)
+    if one.size == 0:
+        raise InputError("`first` must have at least one row; it has none.")
     return one.astype(np.intp) + 2 * as_binary("second", second, one.size).astype(np.intp)
 
 
