@@ -60,6 +60,9 @@ def assert_same(one: Any, other: Any, place: str = "") -> None:
     elif isinstance(one, np.ndarray):
         assert one.shape == other.shape, place
         assert [str(value) for value in one.ravel()] == [str(value) for value in other.ravel()], place
+    elif isinstance(one, tuple):
+        for number, (part, its) in enumerate(zip(one, other, strict=True)):
+            assert_same(part, its, f"{place}[{number}]")
     elif isinstance(one, float):
         assert str(one) == str(other), place
     else:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import is_dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -25,18 +25,19 @@ LABELS = frozenset({"group", "stratum", "cluster", "censoring_group"})
 TABLES = frozenset({"x", "x_new", "x_treated", "x_control", "x_outcome", "x_censoring", "adjust"})
 
 
-def accepts_columns(kernel: Callable[P, R]) -> Callable[P, R]:
+def accepts_columns(kernel: Callable[P, R], *, labelled: Collection[str] = ()) -> Callable[P, R]:
     """Return the kernel with its arrays given as sequences, arrays or columns of a dataframe.
 
     What an argument holds is told by its name: numbers (a null becomes NaN, which the kernels refuse), labels (a null
     is refused here) or a table of covariates. Everything else, such as the record of a fit, is passed on as it is.
+    `labelled` names arguments that hold labels in this kernel, by whatever name.
 
     >>> from counterpoise.kernels.curves.product_limit import kaplan_meier
     >>> accepts_columns(kaplan_meier)([1, 2, 2, 3], [1, 1, 0, 1]).survival.round(2).tolist()
     [0.75, 0.5, 0.0]
     """
     signature = inspect.signature(kernel)
-    converters = {name: convert for name in signature.parameters if (convert := _converter(name))}
+    converters = {name: convert for name in signature.parameters if (convert := _converter(name, labelled))}
 
     @functools.wraps(kernel)
     def estimator(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -49,11 +50,11 @@ def accepts_columns(kernel: Callable[P, R]) -> Callable[P, R]:
     return estimator
 
 
-def _converter(name: str) -> Callable[[str, Column], np.ndarray] | None:
+def _converter(name: str, labelled: Collection[str]) -> Callable[[str, Column], np.ndarray] | None:
+    if name in LABELS or name in labelled:
+        return labels
     if name in NUMBERS:
         return numbers
-    if name in LABELS:
-        return labels
     if name == "probability":
         return _chances
     return table if name in TABLES else None

@@ -25,6 +25,9 @@ from counterpoise.kernels.weighting import (
     weight_model as _weight_model,
 )
 
+ARMS = frozenset({"treatment", "arm"})
+"""Which may hold labels of any kind where the arms are only told apart."""
+
 logistic_score = accepts_columns(_logistic_score.logistic_score)
 firth_score = accepts_columns(_firth_score.firth_score)
 ridge_score = accepts_columns(_ridge_score.ridge_score)
@@ -39,14 +42,14 @@ normalise_weights = accepts_columns(_weight_model.normalise)
 truncate_weights = accepts_columns(_weight_model.truncated)
 balancing_weights = accepts_columns(_estimands.balancing_weights)
 
-preference_score = accepts_columns(_overlap.preference_score)
-score_overlap = accepts_columns(_overlap.score_overlap)
-positivity_gaps = accepts_columns(_overlap.positivity_gaps)
-trim_symmetric = accepts_columns(_trimming.symmetric)
-trim_crump = accepts_columns(_trimming.crump)
-trim_sturmer = accepts_columns(_trimming.sturmer)
-trim_walker = accepts_columns(_trimming.walker)
-trim_and_refit = accepts_columns(_trimming.trim_and_refit)
+preference_score = accepts_columns(_overlap.preference_score, labelled=ARMS)
+score_overlap = accepts_columns(_overlap.score_overlap, labelled=ARMS)
+positivity_gaps = accepts_columns(_overlap.positivity_gaps, labelled=ARMS)
+trim_symmetric = accepts_columns(_trimming.symmetric, labelled=ARMS)
+trim_crump = accepts_columns(_trimming.crump, labelled=ARMS)
+trim_sturmer = accepts_columns(_trimming.sturmer, labelled=ARMS)
+trim_walker = accepts_columns(_trimming.walker, labelled=ARMS)
+trim_and_refit = accepts_columns(_trimming.trim_and_refit, labelled=ARMS)
 
 multinomial_score = accepts_columns(_multinomial.multinomial_score)
 generalised_weights = accepts_columns(_several_arms.generalised_weights)
@@ -55,8 +58,8 @@ factorial_arms = accepts_columns(_arm_contrasts.factorial_arms)
 arm_hazards = accepts_columns(_arm_contrasts.arm_hazards)
 arm_survival = accepts_columns(_arm_contrasts.arm_survival)
 
-censoring_weights = accepts_columns(_censoring.censoring_weights)
-censoring_weight_rows = accepts_columns(_censoring.censoring_weight_rows)
+censoring_weights = accepts_columns(_censoring.censoring_weights, labelled=ARMS)
+censoring_weight_rows = accepts_columns(_censoring.censoring_weight_rows, labelled=ARMS)
 
 
 def score_terms(
