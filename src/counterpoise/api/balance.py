@@ -11,7 +11,7 @@ from counterpoise.api.columns import Column, by_name, labels, numbers, table
 from counterpoise.balance import ArmMatching, Balance, Estimand, Matching, MatchKeywords, PropensityScore, Weighting
 from counterpoise.balance.several_arms import SeveralArmsBalance, check_arm_balance as _check_arm_balance
 from counterpoise.kernels.arrays import Counts
-from counterpoise.kernels.imbalance import Shares
+from counterpoise.kernels.imbalance import Denominator, Shares
 
 
 def propensity(treatment: Column, x: Column, *, terms: Sequence[str] | None = None) -> PropensityScore:
@@ -116,16 +116,26 @@ def match_arms(
     )
 
 
-def check_balance(
+def check_balance(  # noqa: PLR0913 - data, adjustments, the yardstick, and what is compared on request
     treatment: Column,
     x: Column,
     *,
     names: Sequence[str] | None = None,
     weights: Column | None = None,
     pairs: Matching | None = None,
+    denominator: Denominator | None = None,
+    estimand: Estimand | None = None,
+    sampling_weights: Column | None = None,
+    shares: Shares = "sample",
+    squares: bool = False,
+    interactions: bool = False,
+    overlap: bool = False,
+    within: Column | None = None,
 ) -> Balance:
     """Compare the covariates of the arms by standardised differences, before and after `weights` or `pairs`.
 
+    `denominator` is pooled unless an `estimand` decides; `sampling_weights` count before and after; `squares` and
+    `interactions` of the covariates, `overlap` coefficients, and the balance `within` subgroups are added on request.
     More is said in `counterpoise.balance.check_balance`.
 
     >>> found = check_balance([0, 0, 1, 1], [[1.0], [2.0], [1.0], [2.0]])
@@ -140,6 +150,14 @@ def check_balance(
         names,
         weights=None if weights is None else numbers("weights", weights),
         pairs=pairs,
+        denominator=denominator,
+        estimand=estimand,
+        sampling_weights=None if sampling_weights is None else numbers("sampling_weights", sampling_weights),
+        shares=shares,
+        squares=squares,
+        interactions=interactions,
+        overlap=overlap,
+        within=None if within is None else labels("within", within),
     )
 
 
