@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 import counterpoise as cp
-from counterpoise import balance
 from counterpoise.api.columns import table as as_table
 from counterpoise.errors import FitError, InputError
 from counterpoise.kernels.cox import fit as cox_kernel
@@ -372,40 +371,3 @@ def test_terms_of_a_score_and_chances_of_arms_come_from_dataframes(route: str) -
     assert_same(cp.generalised_weights(TABLES[route](columns), STAGE), cp.generalised_weights(chances, STAGE))
     with pytest.raises(InputError, match="`covariates` must be a dataframe, or a mapping"):
         cp.score_terms([1, 2, 3])
-
-
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
-def test_the_options_of_the_balance_table_are_those_of_its_stage(library: Any) -> None:
-    rng = np.random.default_rng(3)
-    columns = {"age": rng.normal(size=40), "stage": rng.integers(0, 2, 40).astype(float)}
-    treated, weights, centre = rng.integers(0, 2, 40), rng.uniform(1, 2, 40), np.repeat(["a", "b"], 20)
-    frame = library({**columns, "treated": treated, "weights": weights, "centre": centre.tolist()})
-    found = cp.check_balance(
-        frame["treated"],
-        frame[["age", "stage"]],
-        estimand="ATT",
-        sampling_weights=frame["weights"],
-        squares=True,
-        interactions=True,
-        overlap=True,
-        within=frame["centre"],
-    )
-    expected = balance.check_balance(
-        np.column_stack(list(columns.values())),
-        treated,
-        ["age", "stage"],
-        estimand="ATT",
-        sampling_weights=weights,
-        squares=True,
-        interactions=True,
-        overlap=True,
-        within=centre,
-    )
-    assert found.names == expected.names == ("age", "stage", "age²", "age * stage")
-    assert found.denominator == "treated"
-    np.testing.assert_array_equal(found.unadjusted.smd, expected.unadjusted.smd)
-    assert found.overlap is not None
-    assert expected.overlap is not None
-    np.testing.assert_array_equal(found.overlap.unadjusted, expected.overlap.unadjusted)
-    for one, other in zip(found.subgroups, expected.subgroups, strict=True):
-        np.testing.assert_array_equal(one.unadjusted.smd, other.unadjusted.smd)
