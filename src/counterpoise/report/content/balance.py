@@ -62,7 +62,7 @@ def _overlap(study: Study) -> str:
         f"The scores of {{score.treated.outside:count}} patients in the arm “{treated}” and of "
         f"{{score.control.outside:count}} in the arm “{control}” lie beyond those of the other arm; "
         "{score.treated.equipoise:percent} and {score.control.equipoise:percent} might have had either treatment "
-        "(preference score from 0.3 to 0.7). "
+        "(preference score from {settings.equipoise_lower:number1} to {settings.equipoise_upper:number1}). "
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from counterpoise.design import DAYS_PER_MONTH
 from counterpoise.estimate import BaselineTable
+from counterpoise.kernels.weighting.overlap import EQUIPOISE
 from counterpoise.report.numbers.registry import Number
 from counterpoise.study import Study
 
@@ -20,6 +21,9 @@ def setting_numbers(study: Study) -> Iterable[Number]:
     if plan.balance and plan.balance.weights.truncate:
         for name, quantile in zip(("lower", "upper"), plan.balance.weights.truncate, strict=True):
             yield Number(f"settings.truncate_{name}", quantile, "share")
+    if plan.balance:
+        yield Number("settings.equipoise_lower", EQUIPOISE, method="preference score")
+        yield Number("settings.equipoise_upper", 1 - EQUIPOISE, method="preference score")
     yield Number("settings.bootstrap_replicates", plan.bootstrap.replicates, "replicates")
     yield Number("settings.bootstrap_seed", plan.bootstrap.seed)
     if plan.subgroups:
