@@ -13,6 +13,28 @@ CALLS = {
     for file in (ROOT / "tests" / "golden" / "values").glob("*.json")
     for key, entry in json.loads(file.read_text()).items()
 }
+# What R itself has to fewer digits; the reason stands beside each test.
+LOOSE = {
+    "printed table": 1e-4,  # km.ci prints five digits
+    "statistic": 1e-7,  # cox.zph of a fit that stops early
+    "total distance": 1e-7,  # MatchIt's score is a glm with its default stop
+    "robust covariance": 1e-6,  # the package sandwich takes glm's last but one step for its bread
+    "ATM": 1e-7,  # WeightIt's glm
+    "truncated": 1e-7,  # WeightIt's glm
+    "over-identified, ATE": 1e-6,  # R's optimize
+    "over-identified, ATT": 1e-6,
+    "over-identified, ATC": 1e-6,
+    "over-identified, probability": 1e-3,  # CBPS: a BFGS that stops where its criterion is above ours
+    "weights, of WeightIt": 1e-6,  # BFGS
+    "coefficients of nnet": 1e-4,  # BFGS; the same fit by Newton's method in R agrees to 1e-12
+    "standard error of nnet": 1e-6,
+    "first weights": 1e-5,  # WeightIt on nnet
+    "last weights": 1e-5,
+    "largest weight": 1e-6,
+    "effective sizes": 1e-6,
+    "sum": 1e-6,
+    "sum of squares": 1e-6,
+}
 SECTIONS = """
 Kaplan-Meier; Nelson-Aalen; Bands; Log-rank; Trend; MaxCombo; Cox regression; Exact ties; Firth; Ridge; Concordance;
 Residuals; Baseline hazard; Predicted survival; Standardised survival; Proportional hazards; Cumulative incidence; Gray;
@@ -31,7 +53,9 @@ def test_no_quantity_is_further_from_r_than_its_test_allows() -> None:
     rows = re.findall(r"^\| (.+) \| (\d+) \| (.+) \| ([\d.e+-]+) \| `(.+)` \|$", PAGE, re.MULTILINE)
     assert len(rows) > 400
     loose = {quantity for quantity, _, _, difference, _ in rows if float(difference) > 1e-8}
-    assert len(loose) <= 3, loose
+    assert loose <= set(LOOSE), loose - set(LOOSE)
+    beyond = [q for q, _, _, difference, _ in rows if q in LOOSE and float(difference) > LOOSE[q]]
+    assert beyond == []
     assert sum(int(count) for _, count, _, _, _ in rows) > 50_000
 
 
