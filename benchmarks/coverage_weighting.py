@@ -129,9 +129,8 @@ def replicate(cell: Cell, target: Floats, seed: int) -> Floats:
     survival = weighted_survival(*rows, model, [HORIZON]).difference
     mean = weighted_mean_difference(*rows, model, HORIZON).difference
     weights_of = logistic_weights(cohort.treated, cohort.x, estimand=cell.estimand)
-    asked = {"at": [HORIZON], "horizon": HORIZON}
-    boot = refitting_bootstrap(*rows, weights_of, replicates=DRAWS, seed=seed, **asked).effects
-    jack = refitting_jackknife(*rows, weights_of, **asked).effects
+    boot = refitting_bootstrap(*rows, weights_of, replicates=DRAWS, seed=seed, at=[HORIZON], horizon=HORIZON).effects
+    jack = refitting_jackknife(*rows, weights_of, at=[HORIZON], horizon=HORIZON).effects
     estimates = [hazard.log_hazard_ratio, float(survival.estimate[0]), float(mean.estimate)]
     stacked = [hazard.stacked_std_error, float(survival.stacked_std_error[0]), float(mean.stacked_std_error)]
     fixed = [hazard.fixed_std_error, float(survival.fixed_std_error[0]), float(mean.fixed_std_error)]
