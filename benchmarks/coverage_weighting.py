@@ -1,11 +1,13 @@
 """How often intervals of weighted effects hold the truth; writes a table of docs/methods/coverage.md.
 
-OPENBLAS_NUM_THREADS=1 python benchmarks/coverage_weighting.py [--replicates 1000] [--size 146 ...] [--processes 2]
+OPENBLAS_NUM_THREADS=1 python benchmarks/coverage_weighting.py [--replicates 1000] [--size 146 ...]
+    [--strength strong] [--estimand ATE ATT] [--processes 2]
 
 Cells that are not asked for keep the rows that the page has.
 """
 
 import argparse
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -178,21 +180,21 @@ def study(cell: Cell, replicates: int) -> list[str]:
     return rows
 
 
-def cells(sizes: list[int]) -> Iterator[Cell]:
-    for size in sizes:
-        for share in (0.2, 0.4):
-            for strength in STRENGTHS:
-                for estimand in ESTIMANDS:
-                    yield Cell(size, share, strength, estimand)
+def cells(sizes: list[int], strengths: list[str], estimands: list[Estimand]) -> Iterator[Cell]:
+    for size, share, strength, estimand in itertools.product(sizes, (0.2, 0.4), strengths, estimands):
+        yield Cell(size, share, strength, estimand)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=1000)
     parser.add_argument("--size", nargs="+", type=int, default=[146, 500])
+    parser.add_argument("--strength", nargs="+", choices=list(STRENGTHS), default=list(STRENGTHS))
+    parser.add_argument("--estimand", nargs="+", choices=ESTIMANDS, default=list(ESTIMANDS))
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
-    begun, every = time.perf_counter(), list(cells(options.size))
+    begun = time.perf_counter()
+    every = list(cells(options.size, options.strength, options.estimand))
     rows: list[str] = []
     with ProcessPoolExecutor(options.processes) as pool:
         for cell, made in zip(every, pool.map(study, every, [options.replicates] * len(every)), strict=True):
