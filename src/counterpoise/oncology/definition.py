@@ -57,7 +57,10 @@ class Argument(Options):
 
 
 class RuleText(Options):
-    """One table of a `rules/*.toml` file: everything of a rule that is not arithmetic."""
+    """One table of a `rules/*.toml` file: everything of a rule that is not arithmetic.
+
+    `verified` says how the rule was checked against its source; empty, it was not.
+    """
 
     label: str
     kind: Kind
@@ -67,6 +70,7 @@ class RuleText(Options):
     maximum: float | None = None
     edition: str
     source: str
+    verified: str = ""
     definition: str
     cutoffs: dict[str, float] = Field(default_factory=dict[str, float])
     arguments: dict[str, Argument] = Field(default_factory=dict[str, Argument])

@@ -13,7 +13,7 @@ Occurrence = Literal["local", "regional", "distant", "death"]
 
 
 class EndpointText(Options):
-    """One table of `rules/endpoints.toml`."""
+    """One table of `rules/endpoints.toml`; `verified` says how it was checked; empty, it was not."""
 
     label: str
     short: str
@@ -21,6 +21,7 @@ class EndpointText(Options):
     definition: str
     edition: str
     source: str
+    verified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class EndpointRule:
     definition: str
     edition: str
     source: str
+    verified: str = ""
 
     def sentence(self, origin: str, stops: Sequence[str]) -> str:
         """Return the definition for the methods section; `stops` are what ends observation beside death.

@@ -30,11 +30,16 @@ class ToxicityOptions(Options):
 
 
 class ToxicityScale(Options):
-    """A scale of toxicity: its highest grade, the day from which effects are late, and its source."""
+    """A scale of toxicity: its highest grade, the day after which effects are late, and its source.
+
+    `verified` says how it was checked against its source; empty, it was not.
+    """
 
     highest: int
     late_after_days: int
+    edition: str
     source: str
+    verified: str = ""
 
 
 SCALES: Mapping[str, ToxicityScale] = TypeAdapter(dict[str, ToxicityScale]).validate_python(read_rules("toxicity"))
