@@ -7,10 +7,11 @@ from typing import Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from counterpoise.cohort.cells import cell_problems, note_of
 from counterpoise.cohort.dates import DateColumns, contradictions, follow_up_notes, observe, read_dates
+from counterpoise.cohort.entry import DAYS_PER_MONTH, day_number, entry_times, entry_words
 from counterpoise.errors import DataError, PlanError, Problem
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.oncology.definition import nearest_or_all, phrase
@@ -20,7 +21,7 @@ from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
 
 TimeUnit = Literal["days", "months", "years"]
-DAYS: Mapping[TimeUnit, float] = {"days": 1.0, "months": 30.4375, "years": 365.25}
+DAYS: Mapping[TimeUnit, float] = {"days": 1.0, "months": DAYS_PER_MONTH, "years": 365.25}
 HALF_DAY = 0.5
 _DATE: tuple[Kind, ...] = ("date",)
 _NUMBER: tuple[Kind, ...] = ("number", "integer")
@@ -30,6 +31,7 @@ class FollowUpOptions(Options):
     """The columns of dates from which endpoints are made, and the date at which the data were closed.
 
     A death always ends observation. Who is alive is observed until last contact, and nobody beyond `cutoff`.
+    `entry` is the date at which a patient came under observation, where that is after the origin.
     """
 
     origin: str
@@ -39,6 +41,7 @@ class FollowUpOptions(Options):
     regional: str | None = None
     distant: str | None = None
     cutoff: dt.date | None = None
+    entry: str | None = None
 
 
 class EndpointOptions(Options):
@@ -46,7 +49,8 @@ class EndpointOptions(Options):
 
     `rule` names one of the library; `events` lists the columns of dates whose first is the event, and `censor`
     further columns of dates at which observation stops; `time`, `event` and `unit` name times that the table
-    already holds. `origin` takes the place of that of `[follow_up]`.
+    already holds. `origin` and `entry` take the place of those of `[follow_up]`; with `landmark_months` nobody is
+    under observation before that many months from the origin.
     """
 
     rule: str | None = None
@@ -56,6 +60,8 @@ class EndpointOptions(Options):
     time: str | None = None
     event: str | None = None
     unit: TimeUnit | None = None
+    entry: str | None = None
+    landmark_months: float | None = Field(default=None, gt=0)
     label: str = ""
     short: str = ""
 
@@ -72,8 +78,8 @@ class EndpointOptions(Options):
             raise ValueError("`event` and `unit` belong to `time`")
         if self.time is not None and not (self.event and self.unit):
             raise ValueError("`time` needs `event` (0/1) and `unit` (days, months or years) beside it")
-        if self.time is not None and (self.censor or self.origin):
-            raise ValueError("`censor` and `origin` are dates, and take no part where the table holds times")
+        if self.time is not None and (self.censor or self.origin or self.entry):
+            raise ValueError("`censor`, `origin` and `entry` are dates, and take no part where the table holds times")
         return self
 
 
@@ -83,7 +89,8 @@ class EndpointTimes:
 
     `time` (n,) is in days from the origin, `event` (n,) whether the event ended it, and `competing` (n,) whether
     a death that is no event of this endpoint did. `definition` is a sentence for the methods section. `notes`
-    say what was decided where the dates left room.
+    say what was decided where the dates left room. `entry` (n,) is the time in days from the origin at which the
+    patient came under observation, always before `time`; None where everyone was observed from the origin.
     """
 
     name: str
@@ -96,6 +103,7 @@ class EndpointTimes:
     events: tuple[str, ...]
     definition: str
     notes: tuple[Problem, ...] = ()
+    entry: Floats | None = None
 
 
 def endpoint_times(
@@ -105,8 +113,8 @@ def endpoint_times(
 
     Conventions: the event is the first of its dates; death always ends observation, otherwise last contact does,
     and the cut-off before either; an event on the day of censoring precedes it; an event after the cut-off has
-    not happened; a time of 0 counts as half a day. Work is in whole days, a month being 30.4375 and a year
-    365.25 of them.
+    not happened; a time of 0 counts as half a day; an entry before the origin counts as 0. Work is in whole days,
+    a month being 30.4375 and a year 365.25 of them.
 
     Raises `PlanError` for columns that are not there or not dates, and for events that a rule needs and the plan
     does not name; `DataError` for dates that contradict each other and for what is missing: each with all
@@ -143,11 +151,14 @@ def endpoint_times(
 
 def _from_dates(table: Table, follow_up: FollowUpOptions, name: str, options: EndpointOptions) -> EndpointTimes:
     columns = _columns(follow_up, options)
-    dates, cutoff = read_dates(table, columns), _day_number(follow_up.cutoff)
+    dates, cutoff = read_dates(table, columns), day_number(follow_up.cutoff)
     problems = contradictions(table, columns, dates, cutoff)
     if problems:
         raise DataError(problems)
     seen = observe(dates, cutoff)
+    time, entry_column = _half_day(seen.time), options.entry or follow_up.entry
+    landmark = options.landmark_months
+    entry = entry_times(table, name, time, column=entry_column, origin=dates.origin, landmark_months=landmark)
     rule = ENDPOINT_RULES[options.rule] if options.rule else None
     labels = {column: phrase(table.columns[column].label or column) for column in columns.named}
     label, short = _names(name, options, rule)
@@ -160,17 +171,19 @@ def _from_dates(table: Table, follow_up: FollowUpOptions, name: str, options: En
         dead = ["death"] if columns.death and columns.death not in columns.events else []
         listed, until = either([labels[column] for column in columns.events]), either(dead + stops)
         sentence = f"{label} was the time from {origin} to {listed}; other patients were censored at {until}."
+    begins = phrase(table.columns[entry_column].label or entry_column).removeprefix("date of ") if entry_column else ""
     return EndpointTimes(
         name,
         label,
         short,
-        _half_day(seen.time),
+        time,
         seen.event,
         seen.competing,
         origin,
         tuple(labels[column] for column in columns.events),
-        sentence,
+        _with_entry(sentence, entry_words(begins, landmark)),
         (*follow_up_notes(table, dates, cutoff), *_time_notes(table, name, seen.time, seen.too_late)),
+        entry,
     )
 
 
@@ -187,18 +200,19 @@ def _from_times(table: Table, name: str, options: EndpointOptions) -> EndpointTi
     sentence = (
         f"{label} was taken from `{column}` ({length}, in {unit}); its event was `{event_column}` ({occurrence})."
     )
-    never = np.zeros(time.size, dtype=bool)
+    never, landmark, half = np.zeros(time.size, dtype=bool), options.landmark_months, _half_day(time)
     return EndpointTimes(
         name,
         label,
         short,
-        _half_day(time),
+        half,
         event == 1,
         never,
         "start of follow-up",
         (occurrence,),
-        sentence,
+        _with_entry(sentence, entry_words("", landmark)),
         _time_notes(table, name, time, never),
+        entry_times(table, name, half, column=None, origin=np.zeros(time.size), landmark_months=landmark),
     )
 
 
@@ -231,7 +245,8 @@ def _endpoint_faults(
     if follow_up is None:
         return [Problem(where, "is made of dates, and the plan has no [follow_up] to name them")]
     origin = (options.origin,) if options.origin else ()
-    named = [("events", options.events), ("censor", options.censor), ("origin", origin)]
+    entry = (options.entry,) if options.entry else ()
+    named = [("events", options.events), ("censor", options.censor), ("origin", origin), ("entry", entry)]
     faults = [
         fault
         for key, columns in named
@@ -265,6 +280,10 @@ def _names(name: str, options: EndpointOptions, rule: EndpointRule | None) -> tu
     return label, options.short or (rule.short if rule else label)
 
 
+def _with_entry(sentence: str, words: str) -> str:
+    return f"{sentence.removesuffix('.')}; {words}." if words else sentence
+
+
 def _half_day(time: Floats) -> Floats:
     return np.where(time == 0, HALF_DAY, time)
 
@@ -280,10 +299,6 @@ def _time_notes(table: Table, name: str, time: Floats, too_late: Bools) -> tuple
     )
     where = f"endpoints.{name}"
     return tuple(note for found, one, many in words for note in note_of(table, where, found, one, many))
-
-
-def _day_number(date: dt.date | None) -> float:
-    return np.inf if date is None else float((date - dt.date(1970, 1, 1)).days)
 
 
 def _day(date: dt.date) -> str:
