@@ -22,6 +22,7 @@ from counterpoise.balance.propensity import PropensityScore, propensity
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Bools, Counts, Floats, as_vector
 from counterpoise.kernels.imbalance import standard_deviation
+from counterpoise.kernels.matching.allowed_pairs import CaliperError
 from counterpoise.kernels.matching.nearest import UNITS, Order
 from counterpoise.kernels.matching.sets import Estimand, MatchedSets
 
@@ -149,15 +150,12 @@ class Matching:
         edges = np.concatenate([[-np.inf], controls, [np.inf]])
         here = np.searchsorted(edges, treated)
         gap = float(np.minimum(edges[here] - treated, treated - edges[here - 1]).min())
-        return (
-            f"`caliper` leaves no pair: the nearest treated patient and control are {gap:.3g} apart on the "
-            f"{self.caliper_scale}, {gap / self.caliper_sd:.3g} of its standard deviations; a wider caliper leaves one."
-        )
+        return _too_narrow(gap, self.caliper_sd, self.caliper_scale)
 
     @property
     def caliper_scale(self) -> str:
         """The scale of the caliper: logit, or probability."""
-        return "probability" if self.distance_name == "probability" else "logit"
+        return _scale(self.distance_name)
 
 
 def match(
@@ -205,7 +203,10 @@ def match(
     deviation = _deviation(within, options)
     width = options.score_caliper
     limit = None if width is None else float(np.rint(width * deviation * UNITS)) / UNITS
-    sets, proven = make_sets(within, options, there, rank[kept], limit)
+    try:
+        sets, proven = make_sets(within, options, there, rank[kept], limit)
+    except CaliperError as error:
+        raise InputError(_too_narrow(error.gap, deviation, _scale(options.distance))) from error
     return Matching(
         sets=_among_all(sets, kept, score.treatment) if out.any() else sets,
         method=options.method,
@@ -253,6 +254,17 @@ def no_match(score: PropensityScore, options: MatchOptions, reason: str) -> Matc
         score=score,
         reason=reason,
     )
+
+
+def _too_narrow(gap: float, deviation: float, scale: str) -> str:
+    return (
+        f"`caliper` leaves no pair: the nearest treated patient and control that may be paired are {gap:.3g} apart on "
+        f"the {scale}, so that the smallest caliper that leaves one is {gap / deviation:.3g} standard deviations."
+    )
+
+
+def _scale(distance: Distance) -> str:
+    return "probability" if distance == "probability" else "logit"
 
 
 def _terms(score: PropensityScore) -> dict[str, Floats]:

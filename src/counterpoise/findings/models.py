@@ -40,24 +40,13 @@ def no_pairs(design: Design, analyses: Analyses) -> Iterable[Finding]:
     """Say that nobody could be matched, and why."""
     if analyses.adjustments is None or analyses.adjustments.matching.n_sets:
         return
-    reason = analyses.adjustments.matching.reason
-    if reason:
-        yield Finding(
-            name="no_pairs",
-            severity="serious",
-            title="No patients could be matched",
-            text=f"What the plan asks of matching cannot be had, so there is no matched comparison: {reason}",
-            advice="Change the request, or look at the overlap of the arms: they may not be comparable at all.",
-        )
-        return
     yield Finding(
         name="no_pairs",
         severity="serious",
         title="No patients could be matched",
-        text="No two patients of the arms have propensity scores within {caliper:number3} of each other on the "
-        "logit scale, so there is no matched comparison.",
-        advice="Widen the caliper, or look at the overlap of the scores: the arms may not be comparable at all.",
-        values={"caliper": analyses.adjustments.matching.caliper},
+        text="What the plan asks of matching cannot be had, so there is no matched comparison: "
+        f"{analyses.adjustments.matching.why_nobody}",
+        advice="Change the request, or look at the overlap of the arms: they may not be comparable at all.",
     )
 
 

@@ -12,7 +12,7 @@ from counterpoise.kernels.verdict import Verdict
 BLOCK = 4_096
 """Rows per block: sums are cut by the number of rows alone, so that they are the same on every machine."""
 
-LARGE = 100_000
+LARGE = 30_000
 """Rows from which on a rough fit to every `THIN`th of them is the start."""
 
 THIN, ROUGH_STEPS = 16, 8

@@ -17,6 +17,17 @@ MOST_PAIRS = 25_000_000
 """Allowed pairs that are held at a time; solving so many takes 2 GB."""
 
 
+class CaliperError(InputError):
+    """A caliper on the score leaves no pair; `gap` is the smallest that leaves one."""
+
+    def __init__(self, gap: float, among: str) -> None:
+        self.gap = gap
+        super().__init__(
+            f"`caliper` leaves no pair: {among} the nearest treated patient and control are {gap:.6g} apart, so that "
+            "is the smallest caliper that leaves one."
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
     """What two rows must have in common, or not, to be matched; every limit that is None does not bind.
@@ -199,7 +210,7 @@ def candidates(ground: Field, *, within: tuple[Floats, Floats] | None = None) ->
             far = ground.apart(ground.treated[start:stop], ground.control[columns])
             apart.append(far.ravel()[inside])
     if not total:
-        raise InputError(_why_none(ground))
+        raise _none(ground)
     # A single block, the usual case, is not copied.
     row, column, cost = found[0] if len(found) == 1 else (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Candidates(ground.treated, ground.control, row, column, cost, np.concatenate(apart) if apart else None)
@@ -229,25 +240,24 @@ def preference(apart: Floats | None) -> Floats | None:
     return 1.0 - apart / apart.max()
 
 
-def _why_none(ground: Field) -> str:
-    """Say which limit leaves no pair, and what would leave one."""
+def _none(ground: Field) -> InputError:
+    """Return the error that says which limit leaves no pair, and what would leave one."""
     none = np.zeros((ground.treatment.size, 0), dtype=int)
     if ground.score is not None:
         open_score = replace(ground, caliper=np.inf)
         gap = min((_least_gap(open_score, start, stop) for start, stop, _, _ in open_score.blocks()), default=np.inf)
         if np.isfinite(gap):
-            return (
-                f"`caliper` leaves no pair: within the other limits the nearest treated patient and control are "
-                f"{gap / UNITS:.6g} apart, so that is the smallest caliper that leaves one."
-            )
+            return CaliperError(gap / UNITS, "within the other limits")
     for name, change in (
         ("covariate_calipers", {"covariate_calipers": np.full_like(ground.covariate_calipers, np.inf)}),
         ("anti_exact", {"anti_exact": none}),
         ("exact", {"exact": none}),
     ):
         if any(np.isfinite(cost).any() for _, _, _, cost in replace(ground, **change).blocks()):
-            return f"`{name}` leaves no pair of a treated patient and a control; without it there are pairs."
-    return "The limits together leave no pair of a treated patient and a control; loosen more than one of them."
+            return InputError(
+                f"`{name}` leaves no pair of a treated patient and a control; without it there are pairs."
+            )
+    return InputError("The limits together leave no pair of a treated patient and a control; loosen several of them.")
 
 
 def _least_gap(ground: Field, start: int, stop: int) -> float:

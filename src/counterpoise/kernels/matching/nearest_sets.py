@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector
 from counterpoise.kernels.logistic import centre_and_scale
-from counterpoise.kernels.matching.allowed_pairs import Field, Limits, candidates, field, nearest_costs
+from counterpoise.kernels.matching.allowed_pairs import CaliperError, Field, Limits, candidates, field, nearest_costs
 from counterpoise.kernels.matching.distance import Distances
 from counterpoise.kernels.matching.nearest import UNITS, Order
 from counterpoise.kernels.matching.nearest_distance import Neighbours
@@ -84,7 +84,7 @@ def nearest_sets(  # noqa: PLR0913 - every option of the method is one
         else:
             found += _rounds(pool.in_turn, rows[np.lexsort((ground.rank[rows], value[rows]))], quota)
     if not any(treated.size for treated, _, _ in found):
-        raise InputError(_why_none(ground))
+        raise _none(ground)
     treated, control, cost = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return sets_from_links(
         (treated, control, cost / ground.distances.units),
@@ -238,14 +238,14 @@ def require_enough(
     )
 
 
-def _why_none(ground: Field) -> str:
-    """Say which limit leaves no pair, and what would leave one."""
+def _none(ground: Field) -> InputError:
+    """Return the error that says which limit leaves no pair, and what would leave one."""
     units = _line(ground)
     if units is None:
         try:
             candidates(ground)
         except InputError as error:
-            return str(error)
+            return error
     gaps: list[float] = []
     for rows, controls in _strata(ground):
         assert units is not None
@@ -253,9 +253,7 @@ def _why_none(ground: Field) -> str:
         here = np.searchsorted(edges, units[rows])
         gaps.append(float(np.minimum(edges[here] - units[rows], units[rows] - edges[here - 1]).min()))
     if not gaps:
-        return "`exact` leaves no pair: no stratum holds both treated patients and controls; name fewer columns."
-    return (
-        f"`caliper` leaves no pair: the nearest treated patient and control"
-        f"{' of one stratum' if ground.exact.shape[1] else ''} are "
-        f"{min(gaps) / ground.distances.units:.6g} apart, so that is the smallest caliper that leaves one."
-    )
+        return InputError(
+            "`exact` leaves no pair: no stratum holds both treated patients and controls; name fewer columns."
+        )
+    return CaliperError(min(gaps) / ground.distances.units, "within strata" if ground.exact.shape[1] else "at best")
