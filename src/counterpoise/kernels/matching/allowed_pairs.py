@@ -20,11 +20,10 @@ MOST_PAIRS = 25_000_000
 class CaliperError(InputError):
     """A caliper on the score leaves no pair; `gap` is the smallest that leaves one."""
 
-    def __init__(self, gap: float, among: str) -> None:
+    def __init__(self, gap: float, nearest: str) -> None:
         self.gap = gap
         super().__init__(
-            f"`caliper` leaves no pair: {among} the nearest treated patient and control are {gap:.6g} apart, so that "
-            "is the smallest caliper that leaves one."
+            f"`caliper` leaves no pair: {nearest} are {gap:.6g} apart, so that is the smallest caliper that leaves one."
         )
 
 
@@ -247,7 +246,7 @@ def _none(ground: Field) -> InputError:
         open_score = replace(ground, caliper=np.inf)
         gap = min((_least_gap(open_score, start, stop) for start, stop, _, _ in open_score.blocks()), default=np.inf)
         if np.isfinite(gap):
-            return CaliperError(gap / UNITS, "within the other limits")
+            return CaliperError(gap / UNITS, "within the other limits the nearest treated patient and control")
     for name, change in (
         ("covariate_calipers", {"covariate_calipers": np.full_like(ground.covariate_calipers, np.inf)}),
         ("anti_exact", {"anti_exact": none}),
@@ -257,7 +256,9 @@ def _none(ground: Field) -> InputError:
             return InputError(
                 f"`{name}` leaves no pair of a treated patient and a control; without it there are pairs."
             )
-    return InputError("The limits together leave no pair of a treated patient and a control; loosen several of them.")
+    return InputError(
+        "The limits together leave no pair of a treated patient and a control; loosen more than one of them."
+    )
 
 
 def _least_gap(ground: Field, start: int, stop: int) -> float:

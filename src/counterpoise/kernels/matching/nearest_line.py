@@ -45,7 +45,6 @@ class Line:
             self._run_start = run_starts[np.cumsum(new_run) - 1].tolist()
             self._patch_end = patch_ends[np.cumsum(new_patch) - 1].tolist()
         self._rank = rank
-        self._rank_at: list[float] = rank[rows].tolist()
         self._covariates = covariates
         self._limit = min(limit, FARTHEST)
         self._after = list(range(m + 1))
@@ -149,10 +148,8 @@ class Line:
 
     def _choose(self, row: int, places: list[int]) -> tuple[float, float, int]:
         """Return covariate distance to a treated row, rank and place of the best of several places."""
-        if self._covariates is None:
-            return min((0.0, self._rank_at[place], place) for place in places)
-        apart = self._apart(row, self._rows[places]).tolist()
-        return min((far, self._rank_at[place], place) for far, place in zip(apart, places, strict=True))
+        rows = self._rows[places]
+        return min(zip(self._apart(row, rows).tolist(), self._rank[rows].tolist(), places, strict=True))
 
     def _apart(self, row: int, rows: Counts) -> Floats:
         if self._covariates is None:
@@ -174,7 +171,7 @@ class Line:
 
 def _sorted(units: Floats, rows: Counts, rank: Floats, covariates: Floats | None) -> tuple[Counts, Counts]:
     """Sort rows by score, covariates, rank; return with them (m,) the number of each one's covariates in its run."""
-    rows = rows[np.argsort(units[rows], kind="stable")]
+    rows = rows[np.argsort(units[rows])]
     patch = np.zeros(rows.size, dtype=int)
     same_as_next = np.diff(units[rows]) == 0
     if same_as_next.any():
@@ -182,7 +179,7 @@ def _sorted(units: Floats, rows: Counts, rank: Floats, covariates: Floats | None
         of_tied = patch[tied]
         if covariates is not None:
             of_tied = np.unique(covariates[rows[tied]], axis=0, return_inverse=True)[1].ravel()
-        order = np.lexsort((rank[rows[tied]], of_tied, units[rows[tied]]))
+        order = np.lexsort((rows[tied], rank[rows[tied]], of_tied, units[rows[tied]]))
         rows[tied], patch[tied] = rows[tied[order]], of_tied[order]
     return rows, patch
 

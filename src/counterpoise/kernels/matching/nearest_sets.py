@@ -256,4 +256,7 @@ def _none(ground: Field) -> InputError:
         return InputError(
             "`exact` leaves no pair: no stratum holds both treated patients and controls; name fewer columns."
         )
-    return CaliperError(min(gaps) / ground.distances.units, "within strata" if ground.exact.shape[1] else "at best")
+    return CaliperError(
+        min(gaps) / ground.distances.units,
+        f"the nearest treated patient and control{' of one stratum' if ground.exact.shape[1] else ''}",
+    )
