@@ -25,6 +25,7 @@ from counterpoise.estimate import (
     weighted_groups_problem,
 )
 from counterpoise.findings import Finding, review
+from counterpoise.oncology.rule_sets import SHIPPED, RuleSets, load_rule_sets
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
 from counterpoise.read import Table, check_rule, read_table, table_from_frame
 
@@ -35,11 +36,13 @@ Progress = Callable[[str, float], None]
 class Study:
     """A finished study: what went in, who was included, what was estimated, and what a reviewer would say.
 
-    `folder` is where the plan's relative paths start. `doses` are the columns summarised by median and range.
+    `folder` is where the plan's relative paths start; `rules` are those in force, the user's among them. `doses` are
+    the columns summarised by median and range.
     """
 
     plan: Plan
     folder: Path
+    rules: RuleSets
     screened: Table
     flow: Flow
     endpoints: tuple[EndpointTimes, ...]
@@ -74,20 +77,22 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     tell = progress or _silent
     plan, folder = _plan_and_folder(plan)
     tell("Reading the table", 0.0)
-    cohort = select(plan, read(plan, folder, table))
+    rules = load_rule_sets(plan.rules, folder)
+    cohort = select(plan, read(plan, folder, table), rules)
     published = _published(plan, folder)
     tell("Estimating", 0.1)
     analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
     return Study(
         plan=plan,
         folder=folder,
+        rules=rules,
         screened=cohort.screened,
         flow=cohort.flow,
         endpoints=cohort.endpoints,
         design=cohort.design,
         analyses=analyses,
         doses=_doses(plan, cohort),
-        toxicity=_toxicity(plan, cohort),
+        toxicity=_toxicity(plan, cohort, rules),
         adverse_events=_adverse_events(plan, cohort),
         published=published,
         findings=review(cohort.design, analyses),
@@ -98,7 +103,8 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
     """Return every problem of plan and data, and of a score that cannot be fitted; none means that `run` can start."""
     try:
         plan, folder = _plan_and_folder(plan)
-        cohort = select(plan, read(plan, folder, table))
+        rules = load_rule_sets(plan.rules, folder)
+        cohort = select(plan, read(plan, folder, table), rules)
         _published(plan, folder)
         if plan.balance:
             seed = plan.bootstrap.seed
@@ -126,23 +132,23 @@ def read(plan: Plan, folder: Path, table: IntoDataFrame | None = None) -> Table:
     return canonical_order(typed)
 
 
-def select(plan: Plan, table: Table) -> Cohort:
+def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
     """Derive, apply the eligibility rules, time the endpoints, and carry the included patients over the border."""
-    derived = _derive(plan, table)
+    derived = _derive(plan, table, rules)
     included, flow = apply_eligibility(derived, plan.eligibility)
     if not flow.included:
         raise DataError([Problem("plan: eligibility", _nobody(flow), "check the rules, and the coding of the columns")])
-    timed = endpoint_times(included, plan.follow_up, plan.endpoints)
+    timed = endpoint_times(included, plan.follow_up, plan.endpoints, rules)
     endpoints = tuple(timed[name] for name in plan.endpoints)
     design = make_design(included, endpoints, plan.treatment, _selection(plan))
     return Cohort(table, included, flow, endpoints, design)
 
 
-def _derive(plan: Plan, table: Table) -> Table:
+def _derive(plan: Plan, table: Table, rules: RuleSets) -> Table:
     """Add the derived variables, reporting the problems of names, derivations and rules together."""
     problems = name_problems(plan, table.columns)
     try:
-        derived = derive(table, plan.derive)
+        derived = derive(table, plan.derive, rules)
     except PlanError as error:
         raise PlanError([*problems, *error.problems]) from error
     for position, criterion in enumerate(plan.eligibility, start=1):
@@ -202,11 +208,12 @@ def _doses(plan: Plan, cohort: Cohort) -> tuple[DoseSummary, ...]:
     return tuple(dose_summary(covariate(cohort.included, name)) for name in columns)
 
 
-def _toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicityComparison, ...]:
+def _toxicity(plan: Plan, cohort: Cohort, rules: RuleSets) -> tuple[ToxicityComparison, ...]:
     if plan.toxicity is None:
         return ()
     treatment = cohort.design.treatment
-    rows = tabulate_toxicity(cohort.included, plan.toxicity, treatment.received.astype(int), treatment.labels)
+    received, arms = treatment.received.astype(int), treatment.labels
+    rows = tabulate_toxicity(cohort.included, plan.toxicity, received, arms, rules)
     return tuple(compare_toxicity(row.organ, row.phase, row.counts, row.assessed) for row in rows)
 
 

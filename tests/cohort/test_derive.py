@@ -198,7 +198,7 @@ def test_the_schema_allows_a_text_or_a_table() -> None:
 
     text, written_out = Plan.model_json_schema()["$defs"]["DeriveOptions"]["anyOf"]
     assert text == {"type": "string"}
-    assert {"value", "rule", "label", "unit", "levels", "kind"} == set(written_out["properties"])
+    assert {"value", "rule", "edition", "label", "unit", "levels", "kind"} == set(written_out["properties"])
 
 
 def test_definitions_for_the_methods_section_in_the_order_of_the_plan() -> None:

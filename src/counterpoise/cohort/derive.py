@@ -12,8 +12,8 @@ from pydantic_core import CoreSchema
 from counterpoise.cohort.cells import cell_problems
 from counterpoise.cohort.columns import Wanted, column_of_rule, in_table_types
 from counterpoise.errors import DataError, InputError, PlanError, Problem
-from counterpoise.oncology.definition import Derivation, nearest_or_all
-from counterpoise.oncology.derivations import DERIVATIONS
+from counterpoise.oncology.definition import Derivation
+from counterpoise.oncology.rule_sets import SHIPPED, RuleSets
 from counterpoise.read.codebook import Column, Kind, Options
 from counterpoise.read.rule_syntax import RuleError
 from counterpoise.read.rules import Rule, check_rule, parse_rule
@@ -24,13 +24,14 @@ class DeriveOptions(Options):
     """One derived column, in one of three forms.
 
     A bare text is an expression; `value` is one with its `label`, `unit`, `levels` and `kind`; `rule` names a
-    rule of the library, and every other key is an argument of that rule.
+    rule of the library, in the `edition` of its guideline, and every other key is an argument of that rule.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
 
     value: str | None = None
     rule: str | None = None
+    edition: str | None = None
     label: str = ""
     unit: str = ""
     levels: dict[str, str] = Field(default_factory=dict[str, str])
@@ -47,6 +48,8 @@ class DeriveOptions(Options):
             raise ValueError("a derived column needs exactly one of `value` and `rule`")
         if self.value is not None and self.arguments:
             raise ValueError(f"`value` takes no `{next(iter(self.arguments))}`; only `rule` has arguments")
+        if self.value is not None and self.edition is not None:
+            raise ValueError("`edition` belongs to `rule`; an expression has none")
         if self.rule is not None and (self.unit or self.levels or self.kind):
             raise ValueError("`unit`, `levels` and `kind` belong to `value`; a rule brings its own")
         if self.levels and self.kind not in (None, "category"):
@@ -71,13 +74,20 @@ class DeriveOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """How one derived column came about, for the methods section; an expression has no `edition` and `source`."""
+    """How one derived column came about, for the methods section.
+
+    An expression has no `rule`, and none of what belongs to it. `verified` says how the rule was checked against its
+    source, empty if it was not; `file` is the user's file from which it comes, empty where it is shipped.
+    """
 
     name: str
     label: str
     sentence: str
+    rule: str = ""
     edition: str = ""
     source: str = ""
+    verified: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +126,8 @@ class _Step:
         return self.maker.compile(self.options.arguments, known)
 
 
-def derive(table: Table, derivations: Mapping[str, DeriveOptions]) -> Table:
-    """Return the table with the derived columns added, each made after those that it needs.
+def derive(table: Table, derivations: Mapping[str, DeriveOptions], rules: RuleSets = SHIPPED) -> Table:
+    """Return the table with the derived columns added, each made after those that it needs; `rules` are by name.
 
     A condition becomes a flag (0/1); an `if` that yields texts becomes a category whose levels stand in the order
     in which the rule mentions them. What cannot be decided from what is known stays missing.
@@ -130,7 +140,7 @@ def derive(table: Table, derivations: Mapping[str, DeriveOptions]) -> Table:
     >>> derive(table, {"large": DeriveOptions(value='t == "T3"')}).frame["large"].to_list()
     [0, 1]
     """
-    ordered, columns = _planned(table, derivations)
+    ordered, columns = _planned(table, derivations, rules)
     problems: list[Problem] = []
     spoilt: set[str] = set()
     for step in ordered:
@@ -148,7 +158,9 @@ def derive(table: Table, derivations: Mapping[str, DeriveOptions]) -> Table:
     return table
 
 
-def definitions(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[Definition, ...]:
+def definitions(
+    table: Table, derivations: Mapping[str, DeriveOptions], rules: RuleSets = SHIPPED
+) -> tuple[Definition, ...]:
     """Return how each derived column is defined, in the order of the plan; raises `PlanError` as `derive` does.
 
     >>> from counterpoise.read import table_from_frame
@@ -156,21 +168,24 @@ def definitions(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple
     >>> definitions(table, {"old": DeriveOptions(value="age >= 50", label="Age 50 or more")})[0].sentence
     'Age 50 or more was derived as `age >= 50`.'
     """
-    ordered, columns = _planned(table, derivations)
+    ordered, columns = _planned(table, derivations, rules)
     known = {**table.columns, **columns}
-    made = {step.name: _definition(step, known) for step in ordered}
+    made = {step.name: _definition(step, known, rules) for step in ordered}
     return tuple(made[name] for name in derivations)
 
 
-def _definition(step: _Step, known: Mapping[str, Column]) -> Definition:
-    label = known[step.name].label
-    if isinstance(step.maker, Rule):
-        return Definition(step.name, label, f"{label} was derived as `{step.maker.text}`.")
-    sentence = step.maker.sentence(step.options.arguments, known)
-    return Definition(step.name, label, sentence, step.maker.edition, step.maker.source)
+def _definition(step: _Step, known: Mapping[str, Column], rules: RuleSets) -> Definition:
+    label, maker = known[step.name].label, step.maker
+    if isinstance(maker, Rule):
+        return Definition(step.name, label, f"{label} was derived as `{maker.text}`.")
+    sentence = maker.sentence(step.options.arguments, known)
+    file = rules.file_of(rules.set_of(maker.name), maker.name)
+    return Definition(step.name, label, sentence, maker.name, maker.edition, maker.source, maker.verified, file)
 
 
-def _planned(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[tuple[_Step, ...], dict[str, Column]]:
+def _planned(
+    table: Table, derivations: Mapping[str, DeriveOptions], rules: RuleSets
+) -> tuple[tuple[_Step, ...], dict[str, Column]]:
     """Return the steps in the order of need and what each makes, or raise all that is wrong with the plan."""
     problems: list[Problem] = []
     steps: dict[str, _Step] = {}
@@ -178,7 +193,7 @@ def _planned(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[tu
         try:
             if name in table.columns:
                 raise InputError("the table already has a column of that name; choose another")
-            steps[name] = _Step(name, options, _maker(options))
+            steps[name] = _Step(name, options, _maker(options, rules))
         except InputError as error:
             problems += _located(name, error)
     ordered, circles = _in_order(steps)
@@ -201,13 +216,10 @@ def _planned(table: Table, derivations: Mapping[str, DeriveOptions]) -> tuple[tu
     return ordered, made
 
 
-def _maker(options: DeriveOptions) -> Rule | Derivation:
+def _maker(options: DeriveOptions, rules: RuleSets) -> Rule | Derivation:
     if options.value is not None:
         return parse_rule(options.value)
-    name = options.rule or ""
-    if name not in DERIVATIONS:
-        raise InputError(f"there is no rule `{name}`; {nearest_or_all(name, list(DERIVATIONS))}")
-    return DERIVATIONS[name]
+    return rules.derivation(options.rule or "", options.edition)
 
 
 def _located(name: str, error: InputError) -> list[Problem]:

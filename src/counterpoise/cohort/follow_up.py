@@ -12,10 +12,11 @@ from pydantic import Field, field_validator, model_validator
 from counterpoise.cohort.cells import cell_problems, note_of
 from counterpoise.cohort.dates import DateColumns, contradictions, follow_up_notes, observe, read_dates
 from counterpoise.cohort.entry import DAYS_PER_MONTH, day_number, entry_times, entry_words
-from counterpoise.errors import DataError, PlanError, Problem
+from counterpoise.errors import DataError, InputError, PlanError, Problem
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.oncology.definition import nearest_or_all, phrase
-from counterpoise.oncology.endpoints import ENDPOINT_RULES, EndpointRule, either
+from counterpoise.oncology.definition import phrase
+from counterpoise.oncology.endpoints import EndpointRule, either
+from counterpoise.oncology.rule_sets import SHIPPED, RuleSets
 from counterpoise.read.codebook import Kind, Options
 from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
@@ -47,13 +48,14 @@ class FollowUpOptions(Options):
 class EndpointOptions(Options):
     """One endpoint, in one of three forms.
 
-    `rule` names one of the library; `events` lists the columns of dates whose first is the event, and `censor`
-    further columns of dates at which observation stops; `time`, `event` and `unit` name times that the table
-    already holds. `origin` and `entry` take the place of those of `[follow_up]`; with `landmark_months` nobody is
-    under observation before that many months from the origin.
+    `rule` names one of the library, in an `edition` of its guideline; `events` lists the columns of dates whose first
+    is the event, and `censor` further columns of dates at which observation stops; `time`, `event` and `unit` name
+    times that the table already holds. `origin` and `entry` take the place of those of `[follow_up]`; with
+    `landmark_months` nobody is under observation before that many months from the origin.
     """
 
     rule: str | None = None
+    edition: str | None = None
     events: tuple[str, ...] = ()
     censor: tuple[str, ...] = ()
     origin: str | None = None
@@ -74,6 +76,8 @@ class EndpointOptions(Options):
     def _one_form(self) -> Self:
         if (self.rule is not None) + bool(self.events) + (self.time is not None) != 1:
             raise ValueError("an endpoint needs exactly one of `rule`, `events` and `time`")
+        if self.rule is None and self.edition is not None:
+            raise ValueError("`edition` belongs to `rule`")
         if self.time is None and (self.event or self.unit):
             raise ValueError("`event` and `unit` belong to `time`")
         if self.time is not None and not (self.event and self.unit):
@@ -107,9 +111,12 @@ class EndpointTimes:
 
 
 def endpoint_times(
-    table: Table, follow_up: FollowUpOptions | None, endpoints: Mapping[str, EndpointOptions]
+    table: Table,
+    follow_up: FollowUpOptions | None,
+    endpoints: Mapping[str, EndpointOptions],
+    rules: RuleSets = SHIPPED,
 ) -> dict[str, EndpointTimes]:
-    """Return time and event of each endpoint, for every patient of the table.
+    """Return time and event of each endpoint, for every patient of the table; `rules` hold those named.
 
     Conventions: the event is the first of its dates; death always ends observation, otherwise last contact does,
     and the cut-off before either; an event on the day of censoring precedes it; an event after the cut-off has
@@ -131,7 +138,7 @@ def endpoint_times(
     """
     faults = _follow_up_faults(table, follow_up) if follow_up is not None else []
     for name, options in endpoints.items():
-        faults += _endpoint_faults(table, follow_up, f"endpoints.{name}", options)
+        faults += _endpoint_faults(table, follow_up, f"endpoints.{name}", options, rules)
     if faults:
         raise PlanError(list(dict.fromkeys(faults)))
     made: dict[str, EndpointTimes] = {}
@@ -141,7 +148,8 @@ def endpoint_times(
             if follow_up is None or options.time is not None:
                 made[name] = _from_times(table, name, options)
             else:
-                made[name] = _from_dates(table, follow_up, name, options)
+                rule = rules.endpoint(options.rule, options.edition) if options.rule else None
+                made[name] = _from_dates(table, follow_up, name, options, rule)
         except DataError as error:
             problems += error.problems
     if problems:
@@ -149,8 +157,10 @@ def endpoint_times(
     return made
 
 
-def _from_dates(table: Table, follow_up: FollowUpOptions, name: str, options: EndpointOptions) -> EndpointTimes:
-    columns = _columns(follow_up, options)
+def _from_dates(
+    table: Table, follow_up: FollowUpOptions, name: str, options: EndpointOptions, rule: EndpointRule | None
+) -> EndpointTimes:
+    columns = _columns(follow_up, options, rule)
     dates, cutoff = read_dates(table, columns), day_number(follow_up.cutoff)
     problems = contradictions(table, columns, dates, cutoff)
     if problems:
@@ -159,7 +169,6 @@ def _from_dates(table: Table, follow_up: FollowUpOptions, name: str, options: En
     time, entry_column = _half_day(seen.time), options.entry or follow_up.entry
     landmark = options.landmark_months
     entry = entry_times(table, name, time, column=entry_column, origin=dates.origin, landmark_months=landmark)
-    rule = ENDPOINT_RULES[options.rule] if options.rule else None
     labels = {column: phrase(table.columns[column].label or column) for column in columns.named}
     label, short = _names(name, options, rule)
     origin = labels[columns.origin].removeprefix("date of ")
@@ -216,12 +225,12 @@ def _from_times(table: Table, name: str, options: EndpointOptions) -> EndpointTi
     )
 
 
-def _columns(follow_up: FollowUpOptions, options: EndpointOptions) -> DateColumns:
+def _columns(follow_up: FollowUpOptions, options: EndpointOptions, rule: EndpointRule | None) -> DateColumns:
     events = options.events
-    if options.rule:
+    if rule is not None:
         places = {"local": follow_up.local, "regional": follow_up.regional, "distant": follow_up.distant}
         places["death"] = follow_up.death
-        named = (places[occurrence] for occurrence in ENDPOINT_RULES[options.rule].events)
+        named = (places[occurrence] for occurrence in rule.events)
         events = tuple(dict.fromkeys(column for column in named if column))
     origin = options.origin or follow_up.origin
     return DateColumns(origin, follow_up.last_contact, follow_up.death, events, options.censor)
@@ -235,7 +244,7 @@ def _follow_up_faults(table: Table, follow_up: FollowUpOptions) -> list[Problem]
 
 
 def _endpoint_faults(
-    table: Table, follow_up: FollowUpOptions | None, where: str, options: EndpointOptions
+    table: Table, follow_up: FollowUpOptions | None, where: str, options: EndpointOptions, rules: RuleSets
 ) -> list[Problem]:
     if options.time is not None:
         return [
@@ -255,12 +264,13 @@ def _endpoint_faults(
     ]
     if options.rule is None:
         return faults
-    if options.rule not in ENDPOINT_RULES:
-        unknown = f"there is no rule `{options.rule}`"
-        return [*faults, Problem(f"{where}.rule", unknown, nearest_or_all(options.rule, list(ENDPOINT_RULES)))]
+    try:
+        rule = rules.endpoint(options.rule, options.edition)
+    except InputError as error:
+        return [*faults, Problem(f"{where}.rule", str(error))]
     return faults + [
         Problem(where, f"rule `{options.rule}` needs `{occurrence}` in [follow_up]", "or list the columns in `events`")
-        for occurrence in ENDPOINT_RULES[options.rule].events
+        for occurrence in rule.events
         if getattr(follow_up, occurrence) is None
     ]
 

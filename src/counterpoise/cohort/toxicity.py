@@ -7,23 +7,23 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from counterpoise.cohort.cells import cell_problems
-from counterpoise.errors import DataError, PlanError, Problem
+from counterpoise.errors import DataError, InputError, PlanError, Problem
 from counterpoise.kernels.arrays import Floats
-from counterpoise.oncology.definition import nearest_or_all
-from counterpoise.oncology.toxicity import SCALES, Phase, ToxicityOptions, ToxicityRow, toxicity_row
+from counterpoise.oncology.rule_sets import SHIPPED, RuleSets
+from counterpoise.oncology.toxicity import Phase, ToxicityOptions, ToxicityRow, toxicity_row
 from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
 
 
 def tabulate_toxicity(
-    table: Table, options: ToxicityOptions, arm: ArrayLike, arms: Sequence[str]
+    table: Table, options: ToxicityOptions, arm: ArrayLike, arms: Sequence[str], rules: RuleSets = SHIPPED
 ) -> tuple[ToxicityRow, ...]:
     """Return worst grades by arm for every organ and phase of the plan, in its order.
 
     `arm` (n,) holds the index of each patient's arm in `arms`. Columns that name one organ in one phase are
     joined by their worst grade. Grades may be columns of kind integer, number, flag, or category with the grades
-    as codes. Raises `PlanError` for an unknown scale or column, `DataError` for grades beyond 0 to the scale's
-    highest; each with all problems at once.
+    as codes. `rules` hold the scale. Raises `PlanError` for an unknown scale or column, `DataError` for grades beyond
+    0 to the scale's highest; each with all problems at once.
 
     >>> from counterpoise.read import table_from_frame
     >>> table = table_from_frame(pl.DataFrame({"id": ["a", "b", "c"], "skin": [0, 2, None]}), id_column="id")
@@ -32,10 +32,10 @@ def tabulate_toxicity(
     array([1, 1])
     """
     phases: tuple[tuple[Phase, dict[str, str]], ...] = (("acute", options.acute), ("late", options.late))
-    faults = _faults(table, options)
+    faults = _faults(table, options, rules)
     if faults:
         raise PlanError(faults)
-    highest = SCALES[options.scale].highest
+    highest = rules.scale(options.scale, options.edition).highest
     read, problems = dict[str, Floats](), list[Problem]()
     for column in dict.fromkeys((*options.acute, *options.late)):
         grades = table.frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
@@ -52,11 +52,12 @@ def tabulate_toxicity(
     )
 
 
-def _faults(table: Table, options: ToxicityOptions) -> list[Problem]:
+def _faults(table: Table, options: ToxicityOptions, rules: RuleSets) -> list[Problem]:
     faults: list[Problem] = []
-    if options.scale not in SCALES:
-        remedy = nearest_or_all(options.scale, list(SCALES))
-        faults.append(Problem("toxicity.scale", f"there is no scale `{options.scale}`", remedy))
+    try:
+        rules.scale(options.scale, options.edition)
+    except InputError as error:
+        faults.append(Problem("toxicity.scale", str(error)))
     for phase, named in (("acute", options.acute), ("late", options.late)):
         for column in named:
             described = table.columns.get(column)

@@ -2,15 +2,14 @@
 
 import functools
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Literal
 
 import polars as pl
 from pydantic import Field
 
+from counterpoise.oncology.rule_tables import read_rules, unfolded
 from counterpoise.read.codebook import Column, Kind, Options
 from counterpoise.read.names import nearest
 
@@ -59,7 +58,8 @@ class Argument(Options):
 class RuleText(Options):
     """One table of a `rules/*.toml` file: everything of a rule that is not arithmetic.
 
-    `verified` says how the rule was checked against its source; empty, it was not.
+    `verified` says how the rule was checked against its source; empty, it was not. `computed_as` names the rule of
+    the same file whose arithmetic it uses, where that is not its own.
     """
 
     label: str
@@ -75,6 +75,7 @@ class RuleText(Options):
     cutoffs: dict[str, float] = Field(default_factory=dict[str, float])
     arguments: dict[str, Argument] = Field(default_factory=dict[str, Argument])
     arguments_of: tuple[str, ...] = ()
+    computed_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,11 @@ class Derivation:
         return self.text.source
 
     @property
+    def verified(self) -> str:
+        """How the rule was checked against its source; empty, it was not."""
+        return self.text.verified
+
+    @property
     def definition(self) -> str:
         """The sentence for the methods section, its placeholders unfilled."""
         return self.text.definition
@@ -215,23 +221,23 @@ class Derivation:
 
 @functools.cache
 def rule_texts(name: str) -> Mapping[str, RuleText]:
-    """Return the rules of `rules/NAME.toml`, with the arguments that they share with others filled in.
+    """Return the rules of `rules/NAME.toml` in their last edition, with the arguments shared with others filled in.
 
     >>> rule_texts("receptors")["clinical_subtype"].arguments.keys()
     dict_keys(['er', 'pr', 'ihc', 'ish'])
     """
+    contents, _ = unfolded(read_rules(name))
     texts: dict[str, RuleText] = {}
-    for rule, content in read_rules(name).items():
-        text = RuleText.model_validate(content)
-        shared = {key: a for other in text.arguments_of for key, a in texts[other].arguments.items()}
-        texts[rule] = text.model_copy(update={"arguments": {**shared, **text.arguments}})
+    for rule, editions in contents.items():
+        text = RuleText.model_validate(list(editions.values())[-1])
+        texts[rule] = with_shared_arguments(text, texts)
     return texts
 
 
-def read_rules(name: str) -> dict[str, object]:
-    """Return the content of `rules/NAME.toml`."""
-    folder = resources.files("counterpoise.oncology") / "rules"
-    return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+def with_shared_arguments(text: RuleText, others: Mapping[str, RuleText]) -> RuleText:
+    """Return a rule with the arguments of `arguments_of` before its own."""
+    shared = {key: a for other in text.arguments_of for key, a in others[other].arguments.items()}
+    return text.model_copy(update={"arguments": {**shared, **text.arguments}})
 
 
 def nearest_or_all(name: str, names: Sequence[str]) -> str:
@@ -323,4 +329,6 @@ def _beyond(argument: Argument, value: float) -> bool:
 def _limits(argument: Argument) -> str:
     if argument.maximum is None:
         return f"{argument.minimum:g} or more"
+    if argument.minimum is None:
+        return f"{argument.maximum:g} or less"
     return f"{argument.minimum:g} to {argument.maximum:g}"

@@ -1,11 +1,15 @@
-"""The rules by which the plan may derive a column, by name."""
+"""The rules by which the plan may derive a column, by name and edition."""
 
 from collections.abc import Callable, Mapping
 
 import polars as pl
 
+from counterpoise.errors import PlanError, Problem
 from counterpoise.oncology import patient, radiotherapy, receptors, response
-from counterpoise.oncology.definition import Derivation, Given, rule_texts
+from counterpoise.oncology.definition import Derivation, Given, RuleText, with_shared_arguments
+from counterpoise.oncology.rule_checks import misfits
+from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
+from counterpoise.read.names import nearest_or_valid
 
 _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
     "patient": {"age": patient.age, "crossed_groups": patient.crossed_groups},
@@ -24,8 +28,65 @@ _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
 }
 _LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {"crossed_groups": patient.crossed_levels}
 
+COMPUTED = tuple(_EXPRESSIONS)
+"""The rule sets whose rules are expressions of the library."""
+
+
+def derivations(name: str, tables: Tables) -> dict[str, dict[str, Derivation]]:
+    """Return the rules that the tables of the rule set `name` describe, by rule and edition.
+
+    A rule is computed as the one of its own name, or as that of its key `computed_as`. Raises `PlanError` with
+    everything that is wrong with the tables.
+
+    >>> derivations("patient", read_rules("patient"))["age"].keys()
+    dict_keys(['Gregorian calendar'])
+    """
+    texts, problems = _texts(tables)
+    made: dict[str, dict[str, Derivation]] = {}
+    for rule, editions in texts.items():
+        made[rule] = {}
+        for edition, text in editions.items():
+            place = place_of(rule, edition, tables)
+            computed_as = text.computed_as or rule
+            expression = _EXPRESSIONS[name].get(computed_as)
+            if expression is None:
+                what = f"nothing in `{name}` is computed as `{computed_as}`"
+                remedy = nearest_or_valid(computed_as, list(_EXPRESSIONS[name]))
+                problems.append(Problem(place, what, f"name by `computed_as` what does it: {remedy}"))
+                continue
+            made[rule][edition] = Derivation(rule, text, expression, _LEVELS.get(computed_as))
+            models = _shipped(name).get(computed_as, {}).values()
+            problems += [Problem(place, misfit) for misfit in misfits(text, list(models))]
+    if problems:
+        raise PlanError(problems)
+    return made
+
+
+def _shipped(name: str) -> dict[str, dict[str, RuleText]]:
+    return _texts(read_rules(name))[0]
+
+
+def _texts(tables: Tables) -> tuple[dict[str, dict[str, RuleText]], list[Problem]]:
+    """Return each rule's editions with shared arguments filled in: those of the same edition, or else of the last."""
+    contents, problems = unfolded(tables)
+    texts: dict[str, dict[str, RuleText]] = {}
+    for rule, editions in contents.items():
+        texts[rule] = {}
+        for edition, content in editions.items():
+            place = place_of(rule, edition, tables)
+            text = checked(RuleText, place, content, problems)
+            if text is None:
+                continue
+            unknown = [other for other in text.arguments_of if not texts.get(other)]
+            problems += [Problem(f"{place}: arguments_of", f"there is no rule `{other}` above it") for other in unknown]
+            if not unknown:
+                others = {o: texts[o].get(edition, list(texts[o].values())[-1]) for o in text.arguments_of}
+                texts[rule][edition] = with_shared_arguments(text, others)
+    return texts, problems
+
+
 DERIVATIONS: Mapping[str, Derivation] = {
-    name: Derivation(name, rule_texts(file)[name], expression, _LEVELS.get(name))
-    for file, expressions in _EXPRESSIONS.items()
-    for name, expression in expressions.items()
+    rule: list(editions.values())[-1]
+    for name in COMPUTED
+    for rule, editions in derivations(name, read_rules(name)).items()
 }

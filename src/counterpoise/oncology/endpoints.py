@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import TypeAdapter
-
-from counterpoise.oncology.definition import read_rules
+from counterpoise.errors import PlanError, Problem
+from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
 from counterpoise.read.codebook import Options
 
 Occurrence = Literal["local", "regional", "distant", "death"]
@@ -62,9 +61,38 @@ def either(names: Sequence[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def _read() -> Mapping[str, EndpointRule]:
-    texts = TypeAdapter(dict[str, EndpointText]).validate_python(read_rules("endpoints"))
-    return {name: EndpointRule(name, **text.model_dump()) for name, text in texts.items()}
+def endpoint_rules(tables: Tables) -> dict[str, dict[str, EndpointRule]]:
+    """Return the endpoints that the tables describe, by name and edition.
+
+    Raises `PlanError` with everything that is wrong with the tables.
+
+    >>> endpoint_rules(read_rules("endpoints"))["overall_survival"].keys()
+    dict_keys(['STEEP 2.0'])
+    """
+    contents, problems = unfolded(tables)
+    made: dict[str, dict[str, EndpointRule]] = {}
+    for name, editions in contents.items():
+        made[name] = {}
+        for edition, content in editions.items():
+            place = place_of(name, edition, tables)
+            text = checked(EndpointText, place, content, problems)
+            if text is not None:
+                made[name][edition] = EndpointRule(name, **text.model_dump())
+                problems += [Problem(place, fault) for fault in _faults(made[name][edition])]
+    if problems:
+        raise PlanError(problems)
+    return made
 
 
-ENDPOINT_RULES: Mapping[str, EndpointRule] = _read()
+def _faults(rule: EndpointRule) -> list[str]:
+    faults = [] if rule.events else ["`events` must list at least one event"]
+    try:
+        rule.definition.format(origin="x", until="x")
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
+        faults.append("`definition` has a placeholder that cannot be filled in; there are `origin` and `until`")
+    return faults
+
+
+ENDPOINT_RULES: Mapping[str, EndpointRule] = {
+    name: list(editions.values())[-1] for name, editions in endpoint_rules(read_rules("endpoints")).items()
+}

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from counterpoise.errors import InputError
+from counterpoise.errors import InputError, PlanError
 from counterpoise.kernels.arrays import Counts, Floats, as_floats, require
-from counterpoise.oncology.definition import read_rules
+from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
 from counterpoise.read.codebook import Options
 
 Phase = Literal["acute", "late"]
@@ -24,6 +24,7 @@ class ToxicityOptions(Options):
     """
 
     scale: str
+    edition: str | None = None
     acute: dict[str, str] = Field(default_factory=dict[str, str])
     late: dict[str, str] = Field(default_factory=dict[str, str])
     events: dict[str, str] = Field(default_factory=dict[str, str])
@@ -35,14 +36,32 @@ class ToxicityScale(Options):
     `verified` says how it was checked against its source; empty, it was not.
     """
 
-    highest: int
-    late_after_days: int
+    highest: int = Field(ge=1, le=HIGHEST)
+    late_after_days: int = Field(ge=0)
     edition: str
     source: str
     verified: str = ""
 
 
-SCALES: Mapping[str, ToxicityScale] = TypeAdapter(dict[str, ToxicityScale]).validate_python(read_rules("toxicity"))
+def toxicity_scales(tables: Tables) -> dict[str, dict[str, ToxicityScale]]:
+    """Return the scales that the tables describe, by name and edition; raises `PlanError` with all that is wrong.
+
+    >>> toxicity_scales(read_rules("toxicity"))["RTOG/EORTC"].keys()
+    dict_keys(['1995'])
+    """
+    contents, problems = unfolded(tables)
+    made: dict[str, dict[str, ToxicityScale]] = {}
+    for name, editions in contents.items():
+        read = {e: checked(ToxicityScale, place_of(name, e, tables), text, problems) for e, text in editions.items()}
+        made[name] = {edition: scale for edition, scale in read.items() if scale is not None}
+    if problems:
+        raise PlanError(problems)
+    return made
+
+
+SCALES: Mapping[str, ToxicityScale] = {
+    name: list(editions.values())[-1] for name, editions in toxicity_scales(read_rules("toxicity")).items()
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

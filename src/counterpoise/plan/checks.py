@@ -6,22 +6,10 @@ from counterpoise.errors import Problem
 from counterpoise.estimate.alternatives import MAIN
 from counterpoise.plan.model import BalanceOptions, Plan
 from counterpoise.read import Column
-from counterpoise.read.names import nearest_of
+from counterpoise.read.names import nearest_or_valid as nearest
 
 MAY_LIST_TREATMENT = ("table_one.rows", "doses.columns", "cox.group_covariates")
 """Lists of columns in which the treatment may stand."""
-
-
-def nearest(name: str, valid: list[str]) -> str:
-    """Return 'did you mean ...?' with the nearest valid name, or the list of them all when none is near.
-
-    >>> nearest("covariats", ["covariates", "weights"])
-    'did you mean `covariates`?'
-    """
-    close = nearest_of(name, valid)
-    if close:
-        return f"did you mean `{close}`?"
-    return "valid: " + ", ".join(sorted(valid)) if valid else ""
 
 
 def inner_problems(plan: Plan, name: str) -> list[Problem]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from counterpoise.errors import PlanError, Problem
 from counterpoise.plan.checks import inner_problems
 from counterpoise.plan.model import Plan
-from counterpoise.plan.wording import validation_problems
+from counterpoise.read.wording import validation_problems
 
 
 def read_plan(text: str, name: str = "plan") -> Plan:

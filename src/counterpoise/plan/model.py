@@ -60,6 +60,10 @@ class Plan(Options):
 
     study: StudyOptions = Field(description="What the study is called and asks.")
     data: DataOptions = Field(description="The file of the patients and what its columns mean.")
+    rules: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="Rule sets, each with a TOML file of tables in place of those shipped.",
+    )
     eligibility: tuple[CriterionOptions, ...] = Field(default=(), description="Rules in the order of their use.")
     derive: dict[str, DeriveOptions] = Field(
         default_factory=dict[str, DeriveOptions],

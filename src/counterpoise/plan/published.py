@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from counterpoise.errors import PlanError, Problem
-from counterpoise.plan.wording import validation_problems
 from counterpoise.read.codebook import Options
+from counterpoise.read.wording import validation_problems
 
 
 class PublishedRow(Options):

@@ -23,3 +23,12 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """
     near = nearest_of(name, valid)
     return "" if near is None else f"did you mean `{near}`?"
+
+
+def nearest_or_valid(name: str, valid: list[str]) -> str:
+    """Return the question that suggests the nearest valid name, or the list of them all when none is near.
+
+    >>> nearest_or_valid("covariats", ["covariates", "weights"])
+    'did you mean `covariates`?'
+    """
+    return nearest(name, valid) or ("valid: " + ", ".join(sorted(valid)) if valid else "")

@@ -36,7 +36,7 @@ def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     yield Paragraph(
         (f"{_sentence(study.plan.study.setting)}{ORDER if study.flow.steps else 'There were no eligibility rules.'}",)
     )
-    described = definitions(study.screened, study.plan.derive)
+    described = definitions(study.screened, study.plan.derive, study.rules)
     if described:
         yield Bullets(tuple((item.sentence,) for item in described))
     yield Heading(2, "Endpoints", "methods-endpoints")

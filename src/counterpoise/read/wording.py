@@ -7,8 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from counterpoise.errors import Problem
-from counterpoise.plan.checks import nearest
-from counterpoise.read.names import nearest_of
+from counterpoise.read.names import nearest_of, nearest_or_valid
 
 Schema = dict[str, Any]
 
@@ -51,7 +50,7 @@ def _problem(name: str, error: dict[str, Any], schema: Schema) -> Problem:
     if kind == "missing" and isinstance(place[-1], int):
         return Problem(_where(name, place[:-1]), "has too few values", f"found {error['input']!r}"[:LONGEST])
     if kind == "extra_forbidden":
-        remedy = nearest(str(place[-1]), _keys_beside(place, schema))
+        remedy = nearest_or_valid(str(place[-1]), _keys_beside(place, schema))
         return Problem(_where(name, place[:-1]), f"unknown key `{place[-1]}`", remedy)
     if kind == "missing":
         return Problem(_where(name, place[:-1]), f"`{place[-1]}` is missing", "add it")
