@@ -56,6 +56,8 @@ SCALARS: dict[str, Any] = {
     "weights_of": lambda case_weights: case_weights,
     "replicates": 5,
     "rule": cp.trim_symmetric,
+    "start": np.where(np.arange(SIZE) % 3 == 0, np.inf, (TIME / 3).round() + 1),
+    "grace": 8.0,
     "fit": lambda kept: cp.outside_score(np.full(np.count_nonzero(kept), 0.5)),
 }
 OWN: dict[str, dict[str, Any]] = {
@@ -64,6 +66,7 @@ OWN: dict[str, dict[str, Any]] = {
     "arm_survival": {"at": 12.0},
     "censoring_weights": {"at": 12.0},
     "factorial_arms": {"first": ARRAYS["treatment"], "second": ARRAYS["rows"][::-1]},
+    "landmark_rows": {"at": 10.0},
     "refitted_effects": {"case_weights": RNG.uniform(0.5, 2, (3, SIZE))},
 }
 STAGES = {"match", "match_arms", "propensity", "weigh"}  # stages of a study, tried with it

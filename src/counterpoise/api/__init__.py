@@ -49,6 +49,7 @@ from counterpoise.api.estimators import (
     standardised_survival,
     weighted_proportional_hazards_test,
 )
+from counterpoise.api.time_zero import clone_censor_weight, clone_patients, landmark_rows, start_stop_rows
 from counterpoise.api.weighting import (
     arm_hazards,
     arm_survival,
@@ -117,6 +118,8 @@ __all__ = [
     "censoring_weights",
     "check_arm_balance",
     "check_balance",
+    "clone_censor_weight",
+    "clone_patients",
     "compare_at",
     "concordance",
     "concordance_of",
@@ -143,6 +146,7 @@ __all__ = [
     "jackknife_influence",
     "kaplan_meier",
     "known_weights",
+    "landmark_rows",
     "likelihood_ratio_test",
     "linear_predictor",
     "linearity_test",
@@ -190,6 +194,7 @@ __all__ = [
     "stacked_covariance",
     "stacked_influence",
     "standardised_survival",
+    "start_stop_rows",
     "survival_at",
     "survival_difference",
     "survival_ratio",

@@ -18,7 +18,7 @@ Column = Any
 """A sequence, an array, or a column of a pandas, polars or pyarrow dataframe."""
 
 NUMBERS = frozenset(
-    {"time", "event", "cause", "entry", "weights", "offset", "predictor", "value", "values", "treatment"}
+    {"time", "event", "cause", "entry", "start", "weights", "offset", "predictor", "value", "values", "treatment"}
     | {"arm", "first", "second", "rows", "case_weights", "sampling_weights"}
 )
 LABELS = frozenset({"group", "stratum", "cluster", "censoring_group"})

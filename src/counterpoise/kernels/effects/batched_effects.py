@@ -202,7 +202,7 @@ class _HazardRows:
             died = weight
         with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.where(treated > 0, control / treated, np.inf)
-        return np.where(finite, _root(observed, died, odds, start), np.nan)
+        return np.where(finite, solve_log_ratio(observed, died, odds, start), np.nan)
 
     def _tied(self, dying: Floats, died: Floats) -> tuple[Floats, Floats]:
         """Return Efron's share of its tied set of each death, and the mean weight of that set."""
@@ -215,7 +215,7 @@ class _HazardRows:
         return fraction, np.where(present > 0, died[:, self._of] / count_or_one, 0.0)
 
 
-def _root(observed: Floats, weight: Floats, odds: Floats, start: float) -> Floats:
+def solve_log_ratio(observed: Floats, weight: Floats, odds: Floats, start: float) -> Floats:
     """Solve observed = sum of weight r / (r + odds) for log r; the score falls as log r rises.
 
     `odds` (b, D) are the weights at risk of controls to those of treated. A Newton step that leaves the bounds found
