@@ -40,7 +40,11 @@ class Groups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One time-to-event endpoint; `time` (n,) is in months of 30.4375 days, `event` (n,)."""
+    """One time-to-event endpoint; `time` (n,) is in months of 30.4375 days, `event` (n,).
+
+    `entry` (n,) is when each patient came under observation, in the same months; None where all were from the origin.
+    A patient is at risk at t where entry < t <= time.
+    """
 
     name: str
     label: str
@@ -48,11 +52,16 @@ class Endpoint:
     definition: str
     time: Floats
     event: Bools
+    entry: Floats | None = None
 
     @property
     def events(self) -> int:
         """The number of events."""
         return int(self.event.sum())
+
+    def entry_of(self, rows: Counts | Bools) -> Floats | None:
+        """Return when the patients `rows` came under observation; None where all were from the origin."""
+        return None if self.entry is None else self.entry[rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,9 +134,7 @@ def make_design(
         ids=tuple(table.frame[table.id_column].to_list()),
         treatment=treatment,
         groups=groups,
-        endpoints=tuple(
-            Endpoint(e.name, e.label, e.short, e.definition, e.time / DAYS_PER_MONTH, e.event) for e in endpoints
-        ),
+        endpoints=tuple(_endpoint(e) for e in endpoints),
         baseline=tuple(covariate(table, name) for name in selection.baseline),
         score=_terms(table, selection.score),
         cox=_terms(table, selection.cox),
@@ -137,6 +144,13 @@ def make_design(
         matching=tuple(covariate(table, name) for name in selection.matching if name not in selection.score),
         group_score=_terms(table, selection.group_score) if selection.group_score else None,
         factorial=Factorial(*(covariate(table, name) for name in selection.factorial)) if selection.factorial else None,
+    )
+
+
+def _endpoint(times: EndpointTimes) -> Endpoint:
+    entry = None if times.entry is None else times.entry / DAYS_PER_MONTH
+    return Endpoint(
+        times.name, times.label, times.short, times.definition, times.time / DAYS_PER_MONTH, times.event, entry
     )
 
 

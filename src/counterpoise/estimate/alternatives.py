@@ -30,6 +30,7 @@ from counterpoise.kernels.verdict import Verdict
 from counterpoise.kernels.weighting.records import ScoreFit, WeightModel
 
 MAIN = "main"
+NO_LATE_ENTRY = "the doubly robust estimate does not know delayed entry"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,10 +152,11 @@ def _effect(
     time, event, treated = endpoint.time[rows], endpoint.event[rows], design.treatment.received[rows]
     if made.options.method == "doubly robust" and made.score is not None:
         x = design.cox.x[rows]
-        data = _Data(time, event, treated, horizon, ties, confidence)
+        data = _Data(time, event, treated, horizon, ties, confidence, endpoint.entry_of(rows))
         return _doubly_robust(endpoint, data, made.score, x, made.options)
     assert made.model is not None
-    return _weighted(endpoint, _Data(time, event, treated, horizon, ties, confidence), made.model)
+    data = _Data(time, event, treated, horizon, ties, confidence, endpoint.entry_of(rows))
+    return _weighted(endpoint, data, made.model)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,10 +167,11 @@ class _Data:
     horizon: float
     ties: Ties
     confidence: float
+    entry: Floats | None
 
 
 def _weighted(endpoint: Endpoint, data: _Data, model: WeightModel) -> AlternativeEffect:
-    hazard = weighted_hazard_ratio(data.time, data.event, data.treated, model, ties=data.ties)
+    hazard = weighted_hazard_ratio(data.time, data.event, data.treated, model, entry=data.entry, ties=data.ties)
     usable = hazard.verdict is Verdict.CONVERGED
     estimate = hazard.log_hazard_ratio if usable else np.nan
     ratio, fixed = (
@@ -176,10 +179,12 @@ def _weighted(endpoint: Endpoint, data: _Data, model: WeightModel) -> Alternativ
         for error in (hazard.stacked_std_error, hazard.fixed_std_error)
     )
     reasons = [] if usable else [f"hazard ratio: {hazard.verdict.value}"]
-    curves = weighted_survival(data.time, data.event, data.treated, model, [data.horizon], confidence=data.confidence)
+    curves = weighted_survival(
+        data.time, data.event, data.treated, model, [data.horizon], entry=data.entry, confidence=data.confidence
+    )
     try:
         means = weighted_mean_difference(
-            data.time, data.event, data.treated, model, data.horizon, confidence=data.confidence
+            data.time, data.event, data.treated, model, data.horizon, entry=data.entry, confidence=data.confidence
         )
         mean_difference = _difference(means.difference)
     except InputError as error:
@@ -194,6 +199,8 @@ def _doubly_robust(
     endpoint: Endpoint, data: _Data, score: ScoreFit, x: Floats, options: AlternativeOptions
 ) -> AlternativeEffect:
     blank = hazard_ratio(endpoint.short, np.nan, np.nan, data.confidence)
+    if data.entry is not None:
+        return AlternativeEffect(endpoint, blank, blank, (np.nan, np.nan), UNKNOWN, UNKNOWN, (NO_LATE_ENTRY,))
     try:
         found = doubly_robust_survival(
             data.time,

@@ -11,8 +11,9 @@ from counterpoise.errors import UnsupportedError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import BootstrapOptions
-from counterpoise.kernels.arrays import Bools, Floats
+from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import Ties
+from counterpoise.kernels.effects.batched_effects import batched_effects
 from counterpoise.kernels.resample import (
     batched_logistic,
     batched_survival,
@@ -72,7 +73,7 @@ def bootstrap_effects(
     )
     effects: list[BootstrapEffect] = []
     for endpoint, estimate in zip(design.endpoints, log_ratios, strict=True):
-        found, differences = _replicates(endpoint.time[rows], endpoint.event[rows], treated, weights, horizon, ties)
+        found, differences = _replicates(endpoint, rows, treated, weights, horizon, ties)
         effects.append(
             BootstrapEffect(
                 endpoint=endpoint,
@@ -87,11 +88,16 @@ def bootstrap_effects(
 
 
 def _replicates(
-    time: Floats, event: Bools, treated: Bools, weights: Floats, horizon: float, ties: Ties
+    endpoint: Endpoint, rows: Counts, treated: Bools, weights: Floats, horizon: float, ties: Ties
 ) -> tuple[Floats, Floats]:
     """Return log hazard ratio and difference of survival of the replicates that have a finite answer."""
+    time, event, entry = endpoint.time[rows], endpoint.event[rows], endpoint.entry_of(rows)
     if not event.any() or not weights.size:
         return np.zeros(0), np.zeros(0)
+    if entry is not None:
+        late = batched_effects(time, event, treated, weights, at=[horizon], entry=entry, ties=ties)
+        converged = np.isfinite(late.log_hazard_ratio)
+        return late.log_hazard_ratio[converged], late.survival_difference[converged, 0]
     hazard = batched_treatment_cox(time, event, treated, weights, ties=ties)
     good = weights[hazard.converged]
     active, control = (batched_survival(time[m], event[m], good[:, m], horizon) for m in (treated, ~treated))

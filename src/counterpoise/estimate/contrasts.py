@@ -122,10 +122,10 @@ def _contrast(
     curves: CurveOptions,
     ties: Ties,
 ) -> Contrast:
-    time, event = endpoint.time[sample.rows], endpoint.event[sample.rows]
+    time, event, entry = endpoint.time[sample.rows], endpoint.event[sample.rows], endpoint.entry_of(sample.rows)
     treated = design.treatment.received[sample.rows]
     arms = _arms(design, endpoint, sample, horizon, curves)
-    fit = fit_sample(time, event, treated, sample, ties)
+    fit = fit_sample(time, event, treated, sample, ties, entry=entry)
     usable = fit.verdict is Verdict.CONVERGED
     label = design.treatment.label
     primary, *rest = _variances(fit, sample)
@@ -134,10 +134,10 @@ def _contrast(
         for name, se in (primary, *rest)
     }
     if sample.stratum is not None:
-        within = stratified_fit(time, event, treated, sample, ties)
+        within = stratified_fit(time, event, treated, sample, ties, entry=entry)
         named[STRATIFIED] = hazard_ratio(label, *within, curves.confidence)
-    curve_test, curve_p = _curve_test(time, event, treated, fit, sample, ties)
-    std_error = difference_std_error(time, event, treated, sample, horizon)
+    curve_test, curve_p = _curve_test(time, event, treated, fit, sample, ties, entry)
+    std_error = difference_std_error(time, event, treated, sample, horizon, entry=entry)
     return Contrast(
         endpoint=endpoint,
         adjustment=adjustment,
@@ -149,7 +149,7 @@ def _contrast(
         difference=rate_difference(arms, curves.confidence, std_error=std_error),
         curve_test=curve_test,
         curve_p=curve_p,
-        proportional_p=proportional_p(time, event, treated, sample, ties) if usable else float("nan"),
+        proportional_p=proportional_p(time, event, treated, sample, ties, entry=entry) if usable else float("nan"),
         verdict=fit.verdict,
     )
 
@@ -159,13 +159,15 @@ def _arms(
 ) -> tuple[ArmCurve, ArmCurve]:
     rows, weights, cluster = _patients(sample)
     time, event, treated = endpoint.time[rows], endpoint.event[rows], design.treatment.received[rows]
+    entry = endpoint.entry_of(rows)
 
     def drawn(label: str, arm: Bools) -> ArmCurve:
         own = None if weights is None else weights[arm]
         sets = None if cluster is None else cluster[arm]
         # Where each set has one patient of the arm, clusters say nothing.
         shared = None if sets is None or np.unique(sets).size == sets.size else sets
-        return arm_curve(label, time[arm], event[arm], horizon, curves, own, shared)
+        came = None if entry is None else entry[arm]
+        return arm_curve(label, time[arm], event[arm], horizon, curves, own, shared, entry=came)
 
     control, active = design.treatment.labels
     arms = drawn(control, ~treated), drawn(active, treated)
@@ -181,7 +183,8 @@ def _arms(
 def _in_two_ways(arm: ArmCurve, endpoint: Endpoint, sample: Sample, chosen: Bools, horizon: float) -> ArmCurve:
     """Return the curve with the variance of the places in sets, of which `chosen` are those of the arm."""
     rows = sample.rows[chosen]
-    curve = two_way_limits(arm.curve, endpoint.time[rows], endpoint.event[rows], rows_of(sample, chosen))
+    entry = endpoint.entry_of(rows)
+    curve = two_way_limits(arm.curve, endpoint.time[rows], endpoint.event[rows], rows_of(sample, chosen), entry=entry)
     return replace(arm, curve=curve, rate=survival_at(curve, [horizon]), median=quantile(curve, 0.5))
 
 
@@ -210,15 +213,15 @@ def _variances(fit: CoxFit, sample: Sample) -> list[tuple[str, float]]:
 
 
 def _curve_test(
-    time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: Sample, ties: Ties
+    time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: Sample, ties: Ties, entry: Floats | None
 ) -> tuple[str, float]:
     if fit.robust_score is not None:
         by_set = {PAIR_ROBUST: ", clustered by pair", SET_ROBUST: ", clustered by set"}
         clustered = by_set.get(sample.robust, ", clustered by set and by patient" if sample.patient is not None else "")
-        return f"robust score test{clustered}", robust_score_p(time, event, treated, fit, sample, ties)
+        return f"robust score test{clustered}", robust_score_p(time, event, treated, fit, sample, ties, entry=entry)
     if not event.any():
         return "log-rank test", float("nan")
-    return "log-rank test", log_rank(time, event, treated.astype(int)).p_value
+    return "log-rank test", log_rank(time, event, treated.astype(int), entry=entry).p_value
 
 
 def rate_difference(

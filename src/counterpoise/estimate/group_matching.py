@@ -102,7 +102,8 @@ def compare_groups(
 ) -> GroupComparison:
     """Compare the arms of a matching, whose patients are the `rows` (n,) of the endpoint, on that endpoint."""
     time, event, arm = endpoint.time[rows], endpoint.event[rows], matching.sets.arm
-    fit, covariance = fit_groups(time, event, matching, ties)
+    entry = endpoint.entry_of(rows)
+    fit, covariance = fit_groups(time, event, matching, ties, entry=entry)
     usable = fit.verdict is Verdict.CONVERGED
     others = [code for code in range(len(labels)) if code != matching.sets.referent]
     ratios: list[HazardRatio | None] = [None] * len(labels)
@@ -114,7 +115,7 @@ def compare_groups(
     return GroupComparison(
         endpoint=endpoint,
         arms=tuple(
-            _curve(labels[code], time, event, arm == code, matching, horizon, curves) for code in range(len(labels))
+            _curve(labels[code], endpoint, rows, arm == code, matching, horizon, curves) for code in range(len(labels))
         ),
         ratios=tuple(ratios),
         joint_p=float(chdtrc(len(others), quadratic_form(covariance, fit.coefficients))) if usable else float("nan"),
@@ -122,7 +123,9 @@ def compare_groups(
     )
 
 
-def fit_groups(time: Floats, event: Bools, matching: ArmMatching, ties: Ties) -> tuple[CoxFit, Floats]:
+def fit_groups(
+    time: Floats, event: Bools, matching: ArmMatching, ties: Ties, *, entry: Floats | None = None
+) -> tuple[CoxFit, Floats]:
     """Fit Cox's model of the arms but the referent to the matched of n patients, and return it with its covariance.
 
     A partner who was used again is a row of each of the sets, with the share of the weight there.
@@ -137,7 +140,14 @@ def fit_groups(time: Floats, event: Bools, matching: ArmMatching, ties: Ties) ->
     x = (sets.arm[member][:, None] == others).astype(float)
     even = bool((np.abs(weights - 1.0) <= 1e-12).all())
     fit = cox(
-        time[member], event[member], x, ties=ties, weights=None if even else weights, cluster=cluster, robust=True
+        time[member],
+        event[member],
+        x,
+        ties=ties,
+        entry=None if entry is None else entry[member],
+        weights=None if even else weights,
+        cluster=cluster,
+        robust=True,
     )
     if not matching.reuses or fit.influence is None or not np.isfinite(fit.influence).all():
         return fit, fit.covariance
@@ -189,17 +199,26 @@ def _match(design: Design, rows: Counts, options: MatchOptions, seed: int) -> Ar
 
 
 def _curve(
-    label: str, time: Floats, event: Bools, arm: Bools, matching: ArmMatching, horizon: float, curves: CurveOptions
+    label: str,
+    endpoint: Endpoint,
+    rows: Counts,
+    arm: Bools,
+    matching: ArmMatching,
+    horizon: float,
+    curves: CurveOptions,
 ) -> ArmCurve:
+    time, event, entry = endpoint.time[rows], endpoint.event[rows], endpoint.entry_of(rows)
     own = np.flatnonzero(arm & (matching.sets.set >= 0))
     weights = matching.weights[own] if matching.is_weighted else None
     cluster = None if matching.reuses else matching.sets.set[own]
     shared = None if cluster is None or np.unique(cluster).size == cluster.size else cluster
-    found = arm_curve(label, time[own], event[own], horizon, curves, weights, shared)
+    came = None if entry is None else entry[own]
+    found = arm_curve(label, time[own], event[own], horizon, curves, weights, shared, entry=came)
     if not matching.reuses:
         return found
     member, place, share = matching.memberships()
     there = arm[member]
     sample = Sample(member[there], share[there], place[there], member[there])
-    curve = two_way_limits(found.curve, time[sample.rows], event[sample.rows], sample)
+    came = None if entry is None else entry[sample.rows]
+    curve = two_way_limits(found.curve, time[sample.rows], event[sample.rows], sample, entry=came)
     return replace(found, curve=curve, rate=survival_at(curve, [horizon]), median=quantile(curve, 0.5))

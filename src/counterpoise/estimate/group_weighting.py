@@ -10,7 +10,7 @@ from counterpoise.estimate.contrasts import RateDifference
 from counterpoise.estimate.curves import ArmCurve, arm_curve
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import CurveOptions
-from counterpoise.kernels.arrays import Bools, Counts, Floats
+from counterpoise.kernels.arrays import Bools, Counts
 from counterpoise.kernels.cox.fit import Ties
 from counterpoise.kernels.effects.weighted_log_rank import WeightedLogRank
 from counterpoise.kernels.verdict import Verdict
@@ -159,13 +159,17 @@ def _compare(
     ties: Ties,
 ) -> WeightedGroupComparison:
     time, event, arm, labels = endpoint.time[rows], endpoint.event[rows], patients.arm, patients.labels
+    entry = endpoint.entry_of(rows)
     confidence = curves.confidence
-    hazards = arm_hazards(time, event, arm, model, ties=ties, confidence=confidence)
-    survival = arm_survival(time, event, arm, model, horizon, interval=curves.interval, confidence=confidence)
+    hazards = arm_hazards(time, event, arm, model, entry=entry, ties=ties, confidence=confidence)
+    survival = arm_survival(
+        time, event, arm, model, horizon, entry=entry, interval=curves.interval, confidence=confidence
+    )
 
     def curve(place: int) -> ArmCurve:
         own: Bools = arm == place
-        return arm_curve(labels[place], time[own], event[own], horizon, curves, model.weights[own])
+        came = None if entry is None else entry[own]
+        return arm_curve(labels[place], time[own], event[own], horizon, curves, model.weights[own], entry=came)
 
     pairs = tuple(
         GroupPair(
@@ -183,7 +187,7 @@ def _compare(
         rates=tuple(_rate(survival, place) for place in range(len(labels))),
         pairs=pairs,
         test=hazards.log_rank,
-        factorial=_factorial(design, rows, time, event, model, ties, confidence),
+        factorial=_factorial(design, endpoint, rows, model, ties, confidence),
         verdict=hazards.fit.verdict,
     )
 
@@ -207,14 +211,15 @@ def _rate(found: ArmSurvival, place: int) -> GroupRate:
 
 
 def _factorial(
-    design: Design, rows: Counts, time: Floats, event: Bools, model: WeightModel, ties: Ties, confidence: float
+    design: Design, endpoint: Endpoint, rows: Counts, model: WeightModel, ties: Ties, confidence: float
 ) -> FactorialEffects | None:
     if design.factorial is None:
         return None
     codes = design.factorial.codes[rows]
     if np.unique(codes).size < 4:
         return None
-    found = factorial_hazards(arm_hazards(time, event, codes, model, ties=ties, confidence=confidence))
+    time, event, entry = endpoint.time[rows], endpoint.event[rows], endpoint.entry_of(rows)
+    found = factorial_hazards(arm_hazards(time, event, codes, model, entry=entry, ties=ties, confidence=confidence))
     first, second = design.factorial.first.label, design.factorial.second.label
     names = f"{first} alone", f"{first} with {second}", f"{second} alone", f"{second} with {first}"
     one, one_more, other, other_more = (

@@ -74,10 +74,12 @@ def hazard_ratio(label: str, log_estimate: float, std_error: float, confidence: 
 def hazard_model(endpoint: Endpoint, terms: Terms, *, ties: Ties = "efron", confidence: float = 0.95) -> HazardModel:
     """Fit a Cox model to the patients whose covariates are all known, and test proportional hazards in it."""
     rows = terms.complete
-    time, event, x = endpoint.time[rows], endpoint.event[rows], terms.x[rows]
-    fit = cox(time, event, x, ties=ties)
+    time, event, x, entry = endpoint.time[rows], endpoint.event[rows], terms.x[rows], endpoint.entry_of(rows)
+    fit = cox(time, event, x, ties=ties, entry=entry)
     usable = fit.verdict is Verdict.CONVERGED
-    proportional = proportional_hazards_test(time, event, x, terms=terms.groups, ties=ties) if usable else None
+    proportional = None
+    if usable:
+        proportional = proportional_hazards_test(time, event, x, terms=terms.groups, ties=ties, entry=entry)
     blank = float("nan")
     ratios = tuple(
         hazard_ratio(label, b if usable else blank, se if usable else blank, confidence)

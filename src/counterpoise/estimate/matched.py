@@ -92,11 +92,20 @@ def rows_of(sample: Sample, chosen: Bools) -> Sample:
     return Sample(sample.rows[chosen], weights, cluster, patient, robust=sample.robust)
 
 
-def fit_sample(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> CoxFit:
+def fit_sample(
+    time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties, *, entry: Floats | None = None
+) -> CoxFit:
     """Fit Cox's model of treatment alone to the rows of a sample."""
     robust = True if sample.robust else None
     return cox(
-        time, event, treated.astype(float), ties=ties, weights=sample.weights, cluster=sample.cluster, robust=robust
+        time,
+        event,
+        treated.astype(float),
+        ties=ties,
+        entry=entry,
+        weights=sample.weights,
+        cluster=sample.cluster,
+        robust=robust,
     )
 
 
@@ -113,31 +122,48 @@ def robust_std_error(fit: CoxFit, sample: Sample) -> float:
     return float(np.sqrt(variance)) if variance > 0 else float("nan")
 
 
-def robust_score_p(time: Floats, event: Bools, treated: Bools, fit: CoxFit, sample: Sample, ties: Ties) -> float:
+def robust_score_p(
+    time: Floats,
+    event: Bools,
+    treated: Bools,
+    fit: CoxFit,
+    sample: Sample,
+    ties: Ties,
+    *,
+    entry: Floats | None = None,
+) -> float:
     """Return the P value of the robust score test of no effect, clustered as the sample is."""
     if fit.robust_score is None or sample.patient is None or sample.cluster is None:
         return float(chdtrc(1, np.nan if fit.robust_score is None else fit.robust_score))
     if fit.verdict is Verdict.NO_EVENTS:
         return float("nan")
-    start = cox(time, event, treated.astype(float), ties=ties, weights=sample.weights, robust=True, max_steps=0)
+    start = cox(
+        time, event, treated.astype(float), ties=ties, entry=entry, weights=sample.weights, robust=True, max_steps=0
+    )
     assert start.influence is not None
     variance = float(two_way_covariance(start.influence, sample.cluster, sample.patient)[0, 0])
     return float(chdtrc(1, start.influence.sum() ** 2 / variance)) if variance > 0 else float("nan")
 
 
-def stratified_fit(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> tuple[float, float]:
+def stratified_fit(
+    time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties, *, entry: Floats | None = None
+) -> tuple[float, float]:
     """Return the log hazard ratio within sets, each with a baseline hazard of its own, and its standard error.
 
     Weights play no part, since patients are compared within their set only. The variance is model-based; clustered by
     patient where controls were used again. NaN and NaN where there is no answer, as without events in mixed sets.
     """
-    fit = cox(time, event, treated.astype(float), ties=ties, stratum=sample.stratum, cluster=sample.patient)
+    fit = cox(
+        time, event, treated.astype(float), ties=ties, entry=entry, stratum=sample.stratum, cluster=sample.patient
+    )
     if fit.verdict is not Verdict.CONVERGED:
         return float("nan"), float("nan")
     return float(fit.coefficients[0]), float(fit.std_error[0])
 
 
-def difference_std_error(time: Floats, event: Bools, treated: Bools, sample: Sample, horizon: float) -> float | None:
+def difference_std_error(
+    time: Floats, event: Bools, treated: Bools, sample: Sample, horizon: float, *, entry: Floats | None = None
+) -> float | None:
     """Return the standard error of the difference at the horizon, from influence values summed as the sample is.
 
     None where rows are independent, so that those of the two curves do.
@@ -147,14 +173,17 @@ def difference_std_error(time: Floats, event: Bools, treated: Bools, sample: Sam
     influence = np.zeros(time.size)
     for arm, sign in ((treated, 1.0), (~treated, -1.0)):
         weights = None if sample.weights is None else sample.weights[arm]
-        influence[arm] = sign * survival_influence(time[arm], event[arm], horizon, weights=weights)
+        came = None if entry is None else entry[arm]
+        influence[arm] = sign * survival_influence(time[arm], event[arm], horizon, entry=came, weights=weights)
     if sample.patient is None:
         return float(np.sqrt(np.square(sum_by_cluster(influence[:, None], sample.cluster)).sum()))
     variance = float(two_way_covariance(influence, sample.cluster, sample.patient)[0, 0])
     return float(np.sqrt(variance)) if variance >= 0 else float("nan")
 
 
-def two_way_limits(curve: SurvivalCurve, time: Floats, event: Bools, sample: Sample) -> SurvivalCurve:
+def two_way_limits(
+    curve: SurvivalCurve, time: Floats, event: Bools, sample: Sample, *, entry: Floats | None = None
+) -> SurvivalCurve:
     """Return the curve of one arm with the standard errors and limits of the rows of a sample of that arm.
 
     `curve` has each patient once with all of the weight; the rows `time`, `event` and those of `sample` are places in
@@ -167,7 +196,7 @@ def two_way_limits(curve: SurvivalCurve, time: Floats, event: Bools, sample: Sam
     assert sample.patient is not None
     both = np.unique(np.column_stack([sample.cluster, sample.patient]), axis=0, return_inverse=True)[1].ravel()
     by_set, by_patient, by_both = (
-        np.square(kaplan_meier(time, event, weights=sample.weights, cluster=labels, robust=True).std_error)
+        np.square(kaplan_meier(time, event, entry=entry, weights=sample.weights, cluster=labels, robust=True).std_error)
         for labels in (sample.cluster, sample.patient, both)
     )
     variance = by_set + by_patient - by_both
@@ -179,21 +208,26 @@ def two_way_limits(curve: SurvivalCurve, time: Floats, event: Bools, sample: Sam
     return replace(curve, std_error=std_error, lower=lower, upper=upper)
 
 
-def proportional_p(time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties) -> float:
+def proportional_p(
+    time: Floats, event: Bools, treated: Bools, sample: Sample, ties: Ties, *, entry: Floats | None = None
+) -> float:
     """Return the P value of proportional hazards in the rows of a sample, clustered as its hazard ratio is.
 
     Without weights and with nobody twice it is the score test; else Wald's with a robust variance. NaN where that
     model has no finite answer.
     """
     if sample.weights is None and sample.patient is None:
-        return float(proportional_hazards_test(time, event, treated.astype(float), ties=ties).p_value[0])
+        return float(proportional_hazards_test(time, event, treated.astype(float), ties=ties, entry=entry).p_value[0])
     if sample.patient is None or sample.cluster is None:
         clusters = [sample.cluster]
     else:
         both = np.unique(np.column_stack([sample.cluster, sample.patient]), axis=0, return_inverse=True)[1].ravel()
         clusters = [sample.cluster, sample.patient, both]
     try:
-        tests = [weighted_proportional_hazards_test(time, event, treated, sample.weights, cluster=c) for c in clusters]
+        tests = [
+            weighted_proportional_hazards_test(time, event, treated, sample.weights, entry=entry, cluster=c)
+            for c in clusters
+        ]
     except FitError:
         return float("nan")
     if len(tests) == 1:

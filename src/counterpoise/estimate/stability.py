@@ -155,7 +155,8 @@ def _effects(design: Design, matching: Matching, rows: Counts, ties: Ties) -> tu
     sample = matched_sample(matching, rows)
     treated = design.treatment.received[sample.rows]
     for place, endpoint in enumerate(design.endpoints):
-        fit = fit_sample(endpoint.time[sample.rows], endpoint.event[sample.rows], treated, sample, ties)
+        entry = endpoint.entry_of(sample.rows)
+        fit = fit_sample(endpoint.time[sample.rows], endpoint.event[sample.rows], treated, sample, ties, entry=entry)
         if fit.verdict is Verdict.CONVERGED:
             ratio = hazard_ratio("", float(fit.coefficients[0]), robust_std_error(fit, sample), 0.95)
             ratios[place], p_values[place] = ratio.estimate, ratio.p_value

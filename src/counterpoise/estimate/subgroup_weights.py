@@ -43,7 +43,7 @@ def balance_within(
     label: str,
     members: Bools,
     balancing: Balancing,
-    outcome: tuple[Floats, Bools],
+    outcome: tuple[Floats, Bools, Floats | None],
     *,
     ties: Ties,
     confidence: float,
@@ -51,8 +51,8 @@ def balance_within(
     """Judge the balance inside a subgroup, and fit score, weights and Cox model to its `members` (n,) alone.
 
     A score of the whole cohort balances the whole cohort, and need not balance a part of it (Dong, Zhang, Zeng and Li
-    2020, Stat Methods Med Res 29:659). `outcome` holds the times and events. Covariates that do not vary inside are
-    left out.
+    2020, Stat Methods Med Res 29:659). `outcome` holds the times, the events and the entries. Covariates that do not
+    vary inside are left out.
     """
     adjustments = balancing.adjustments
     treated = adjustments.score.treatment[members]
@@ -69,9 +69,10 @@ def balance_within(
     if weights is None:
         return WithinSubgroup(crude, whole, np.nan, blank, reason)
     time, event = outcome[0][members], outcome[1][members]
+    entry = None if outcome[2] is None else outcome[2][members]
     ratio = blank
     if min(np.count_nonzero(event & treated), np.count_nonzero(event & ~treated)):
-        fit = cox(time, event, treated.astype(float), ties=ties, weights=weights)
+        fit = cox(time, event, treated.astype(float), ties=ties, entry=entry, weights=weights)
         if fit.verdict is Verdict.CONVERGED:
             ratio = hazard_ratio(label, fit.coefficients[0], fit.std_error[0], confidence)
     return WithinSubgroup(crude, whole, largest(weights), ratio, "")

@@ -73,6 +73,7 @@ def subgroup_analysis(
         ties,
         confidence,
         _balancing(design, adjustments),
+        endpoint.entry_of(rows),
     )
     overall, _ = _ratio("All patients", data, np.ones(rows.size, dtype=bool))
     variables = tuple(_variable(item, item.values[rows], data, options) for item in design.subgroups)
@@ -88,6 +89,10 @@ class _Weighted:
     ties: Ties
     confidence: float
     balancing: Balancing
+    entry: Floats | None
+
+    def entry_of(self, members: Bools) -> Floats | None:
+        return None if self.entry is None else self.entry[members]
 
 
 def _balancing(design: Design, adjustments: Adjustments) -> Balancing:
@@ -105,7 +110,7 @@ def _level(label: str, data: _Weighted, members: Bools, options: SubgroupOptions
     events = _by_arm(members & data.event, data.treated)
     too_few = sum(events) < options.minimum_events or min(events) < options.minimum_events_per_arm
     ratio, verdict = _ratio(label, data, members)
-    outcome = data.time, data.event
+    outcome = data.time, data.event, data.entry
     within = balance_within(label, members, data.balancing, outcome, ties=data.ties, confidence=data.confidence)
     return SubgroupEffect(label, sizes, events, ratio, too_few, verdict, within)
 
@@ -124,6 +129,7 @@ def _ratio(label: str, data: _Weighted, members: Bools) -> tuple[HazardRatio, Ve
         data.event[members],
         data.treated[members].astype(float),
         ties=data.ties,
+        entry=data.entry_of(members),
         weights=data.weights[members],
     )
     if fit.verdict is not Verdict.CONVERGED:
@@ -137,7 +143,14 @@ def _interaction_p(values: Floats, levels: int, data: _Weighted) -> float:
     level = np.column_stack([(values[known] == code).astype(float) for code in range(1, levels)])
     treated = data.treated[known].astype(float)[:, None]
     x = np.hstack([treated, level, treated * level])
-    fit = cox(data.time[known], data.event[known], x, ties=data.ties, weights=data.weights[known])
+    fit = cox(
+        data.time[known],
+        data.event[known],
+        x,
+        ties=data.ties,
+        entry=data.entry_of(known),
+        weights=data.weights[known],
+    )
     if fit.verdict is not Verdict.CONVERGED:
         return float("nan")
     products = slice(levels, 2 * levels - 1)

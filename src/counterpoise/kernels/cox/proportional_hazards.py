@@ -175,6 +175,7 @@ def weighted_proportional_hazards_test(
     treatment: ArrayLike,
     weights: ArrayLike | None,
     *,
+    entry: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
     transform: Transform = "km",
 ) -> WeightedProportionalHazardsTest:
@@ -183,7 +184,7 @@ def weighted_proportional_hazards_test(
     The model has the hazard ratio exp(b + c g(t)), which is what splitting every row at every event time would
     fit, with Efron's ties; c is tested with the Lin-Wei variance summed within clusters (rows by default). g is
     that of `proportional_hazards_test`, from unweighted rows. The result does not depend on the sum of the
-    weights, and the weights are taken as fixed.
+    weights, and the weights are taken as fixed. A row is at risk from after its `entry`, as in `cox`.
 
     Raises `FitError` if the model has no finite estimate, for example if there is one event time only.
 
@@ -195,7 +196,7 @@ def weighted_proportional_hazards_test(
 
     Source: Lin and Wei (1989), JASA 84:1074, for a covariate that changes with time.
     """
-    sets = risk_set(time, event)
+    sets = risk_set(time, event, entry)
     a = as_binary("treatment", treatment, sets.n)
     w = as_weights("weights", weights, sets.n)
     clusters = None if cluster is None else group_codes("cluster", cluster, sets.n)
@@ -270,6 +271,8 @@ def _residuals(sets: RiskSet, arms: _TwoArms, a: Bools, w: Floats, beta: Floats)
     arm = np.where(a, 0, 1)
     seen = np.searchsorted(sets.event_groups, sets.group, side="right")
     residuals = -running[arm, :, seen]
+    if sets.first is not None:
+        residuals += running[arm, :, np.searchsorted(sets.event_groups, sets.first)]
     rows = np.flatnonzero(sets.event)
     own = seen[rows] - 1
     residuals[rows] += ((a[rows] - shares[own]) + spared[arm[rows], own])[:, None] * z[:, own].T

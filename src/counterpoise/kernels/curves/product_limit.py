@@ -191,18 +191,26 @@ def survival_at(curve: SurvivalCurve, times: ArrayLike, *, extend: bool = False)
     )  # fmt: skip
 
 
-def survival_influence(time: ArrayLike, event: ArrayLike, at: float, *, weights: ArrayLike | None = None) -> Floats:
+def survival_influence(
+    time: ArrayLike,
+    event: ArrayLike,
+    at: float,
+    *,
+    entry: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+) -> Floats:
     """Return what each row, with its weight, moves S(at) by (n,): the curve's infinitesimal jackknife values.
 
     The sum of their squares is the variance of `kaplan_meier` under weights. They are zero where S(at) is 1 or 0.
-    Rows of several curves can be summed over what they share (a matched pair) before they are squared.
+    Rows of several curves can be summed over what they share (a matched pair) before they are squared. A row counts
+    from after its `entry`, as in `kaplan_meier`.
 
     >>> survival_influence(time=[1, 2, 3, 4], event=[1, 0, 1, 1], at=1.5)
     array([-0.1875,  0.0625,  0.0625,  0.0625])
 
     Source: as for `kaplan_meier`.
     """
-    sets = risk_set(time, event)
+    sets = risk_set(time, event, entry)
     row_weights = as_weights("weights", weights, sets.n)
     seen = sets.time <= at + TIE_TOLERANCE * float(sets.time[-1])
     at_risk, events = sum_at_risk(sets, row_weights), sum_by_time(sets, row_weights * sets.event)
@@ -212,6 +220,8 @@ def survival_influence(time: ArrayLike, event: ArrayLike, at: float, *, weights:
     surviving = np.where(seen, at_risk - events, np.inf)
     cumulative = np.cumsum(events / at_risk / surviving)
     hazard = np.where(sets.event, 1 / surviving[sets.group], 0.0) - cumulative[sets.group]
+    if sets.first is not None:
+        hazard += np.concatenate(([0.0], cumulative))[sets.first]
     return -float(np.prod(1 - events[seen] / at_risk[seen])) * row_weights * hazard
 
 

@@ -132,8 +132,6 @@ def _ticks(study: Study) -> tuple[float, ...]:
 def _line(arm: ArmCurve, ticks: Sequence[float], scale: float) -> SurvivalLine:
     """Take one curve; weighted numbers at risk are scaled to the arm's size, so that none counts patients twice."""
     curve = arm.curve
-    place = np.searchsorted(curve.time, ticks, side="left")
-    padded = np.append(curve.at_risk, 0.0)
     return SurvivalLine(
         label=arm.label,
         time=curve.time,
@@ -141,7 +139,7 @@ def _line(arm: ArmCurve, ticks: Sequence[float], scale: float) -> SurvivalLine:
         lower=curve.lower,
         upper=curve.upper,
         censor_times=curve.time[curve.censored > 0],
-        at_risk=tuple(f"{scale * value:.0f}" for value in padded[place]),
+        at_risk=tuple(f"{scale * value:.0f}" for value in arm.under_observation(ticks)),
     )
 
 
