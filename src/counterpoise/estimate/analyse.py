@@ -49,7 +49,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
     groups = design.groups
     baseline_groups = baseline_table(design.baseline, groups.codes, groups.labels) if groups else None
     progress("Survival curves", 0.1)
-    overall = tuple(arm_curve("All", e.time, e.event, horizon, curves) for e in design.endpoints)
+    overall = tuple(arm_curve("All", e.time, e.event, horizon, curves, entry=e.entry) for e in design.endpoints)
     by_groups = tuple(
         compare_curves(e, groups.codes, groups.labels, horizon, curves) for e in design.endpoints if groups
     )
