@@ -29,7 +29,7 @@ class Table:
     `frame` holds, beside the columns, `FILE_ROW`: the row of the file (1 is the header) that each came from.
     Types by kind: id, category and text are strings; integer and flag Int64; number Float64; date Date.
     `columns` describes every column, declared or inferred. `notes` are oddities that did not stop the
-    reading.
+    reading. `cells` are the texts of the file, in its order and by `FILE_ROW`, where they are known.
     """
 
     frame: pl.DataFrame
@@ -37,3 +37,4 @@ class Table:
     id_column: str
     source: Source
     notes: tuple[Problem, ...] = ()
+    cells: pl.DataFrame | None = None

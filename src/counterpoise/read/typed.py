@@ -1,7 +1,7 @@
 """Text cells become typed columns; what cannot be read is told by row and column, all at once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,11 +80,11 @@ def table_from_frame(
 def type_table(raw: RawTable, *, id_column: str, columns: Mapping[str, Column] | None = None) -> Table:
     """Return the typed table of text cells: what `read_table` does after the file has been read."""
     declared = dict(columns or {})
-    problems = _unknown_columns(raw, id_column, declared)
+    problems = unknown_columns(raw, id_column, declared)
     if id_column in raw.names:
         given = declared.get(id_column, InferredColumn(kind="id"))
         declared[id_column] = given.model_copy(update={"kind": "id"})
-    typed = {name: _typed_column(raw, name, declared.get(name)) for name in raw.names}
+    typed = {name: typed_column(raw, name, declared.get(name)) for name in raw.names}
     problems += [problem for column in typed.values() for problem in column.problems]
     problems += _identifier_problems(raw, typed[id_column].series) if id_column in typed else []
     if problems:
@@ -97,10 +97,12 @@ def type_table(raw: RawTable, *, id_column: str, columns: Mapping[str, Column] |
         id_column,
         raw.source,
         (*raw.notes, *notes),
+        raw.frame,
     )
 
 
-def _unknown_columns(raw: RawTable, id_column: str, declared: Mapping[str, Column]) -> list[Problem]:
+def unknown_columns(raw: RawTable, id_column: str, declared: Mapping[str, Column]) -> list[Problem]:
+    """Find columns that are declared, or are to hold the identifiers, and are not in the table."""
     problems = [
         Problem(f"column `{name}`", "it is declared, and the table has no such column", nearest(name, raw.names))
         for name in declared
@@ -133,15 +135,17 @@ def _identifier_problems(raw: RawTable, identifiers: pl.Series) -> list[Problem]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Typed:
-    """A column that has been typed, with what was wrong or odd."""
+    """A column that has been typed, with what was wrong or odd; `refused` are the cells that could not be read."""
 
     series: pl.Series
     column: Column
     problems: list[Problem]
     notes: list[Problem]
+    refused: Mapping[str, CellError] = field(default_factory=dict[str, CellError])
 
 
-def _typed_column(raw: RawTable, name: str, declared: Column | None) -> _Typed:
+def typed_column(raw: RawTable, name: str, declared: Column | None) -> _Typed:
+    """Return one column as its kind has it; cells that it cannot hold are missing, and told."""
     text = raw.frame[name].str.strip_chars()
     distinct = set(text.unique().to_list())
     try:
@@ -159,7 +163,8 @@ def _typed_column(raw: RawTable, name: str, declared: Column | None) -> _Typed:
             values[cell], refused[cell] = None, error
     found = pl.Series(list(values.values()), dtype=_TYPES[column.kind])
     series = text.replace_strict(pl.Series(list(values), dtype=pl.String), found, return_dtype=found.dtype)
-    return _Typed(series, column, _cell_problems(raw, text, refused), _column_notes(name, text, column, series))
+    problems = _cell_problems(raw, text, refused)
+    return _Typed(series, column, problems, _column_notes(name, text, column, series), refused)
 
 
 def _cell_problems(raw: RawTable, text: pl.Series, refused: Mapping[str, CellError]) -> list[Problem]:
