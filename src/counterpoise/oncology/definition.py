@@ -17,10 +17,17 @@ ArgumentValue = str | float
 Arguments = Mapping[str, ArgumentValue]
 
 
+class Assumed(Options):
+    """What a column that the plan does not name is taken to hold, and the words for that in the methods section."""
+
+    value: float
+    words: str
+
+
 class Argument(Options):
     """What one argument of a rule must be: a column, or a value written in the plan.
 
-    `codes` maps a meaning to its spellings in the data, in lower case and without `prefix` (a pattern).
+    `codes` maps a meaning to its spellings in the data, in lower case and without `prefix` and `suffix` (patterns).
     A value that is none of them is an error, never silently missing. `needs` are other arguments that it
     makes no sense without; `unless` names the argument, and its value, that make this one dispensable; where
     it is not given, the label of the column of `label_of` takes its place.
@@ -36,6 +43,8 @@ class Argument(Options):
     choices: dict[str, str] = Field(default_factory=dict[str, str])
     codes: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
     prefix: str = ""
+    suffix: str = ""
+    assumed: Assumed | None = None
     needs: tuple[str, ...] = ()
     label_of: str = ""
     unless: dict[str, str] = Field(default_factory=dict[str, str])
@@ -51,8 +60,13 @@ class Argument(Options):
         return by_spelling.get(self._spelling(label), by_spelling.get(self._spelling(code)))
 
     def _spelling(self, text: str) -> str:
-        text = text.strip().lower()
-        return re.sub(f"^(?:{self.prefix})", "", text) if self.prefix else text
+        return re.sub(self.decoration, "", text.strip().lower()) if self.decoration else text.strip().lower()
+
+    @property
+    def decoration(self) -> str:
+        """The pattern of what a spelling may carry before and after it; empty where it carries nothing."""
+        ends = ((self.prefix, f"^(?:{self.prefix})"), (self.suffix, f"(?:{self.suffix})$"))
+        return "|".join(pattern for given, pattern in ends if given)
 
 
 class RuleText(Options):
@@ -180,7 +194,9 @@ class Derivation:
         words: dict[str, ArgumentValue] = dict(self.text.cutoffs)
         for name, argument in self.arguments.items():
             words[name] = _words(argument, given.get(name, ""), known)
-        return self.definition.format(**words)
+        assumed = [a.assumed.words for name, a in self.arguments.items() if a.assumed and name not in arguments]
+        said = f" Not recorded, and therefore taken as given: {', '.join(assumed)}." if assumed else ""
+        return self.definition.format(**words) + said
 
     def faults(self, arguments: Mapping[str, object], known: Mapping[str, Column]) -> list[str]:
         """Return what is wrong with the arguments, one sentence a fault."""
@@ -299,8 +315,8 @@ def _column_faults(name: str, argument: Argument, value: object, known: Mapping[
 def _meaning(column: str, argument: Argument, described: Column) -> pl.Expr:
     text = pl.col(column).cast(pl.String)
     spelling = text.str.strip_chars().str.to_lowercase()
-    if argument.prefix:
-        spelling = spelling.str.replace(f"^(?:{argument.prefix})", "")
+    if argument.decoration:
+        spelling = spelling.str.replace_all(argument.decoration, "")
     by_spelling = {text: meaning for meaning, texts in argument.codes.items() for text in texts}
     meaning = spelling.replace_strict(by_spelling, default=None, return_dtype=pl.String)
     by_label = {code: argument.meaning_of(code, label) for code, label in described.levels.items()}

@@ -9,6 +9,7 @@ from counterpoise.oncology import patient, radiotherapy, receptors, response
 from counterpoise.oncology.definition import Derivation, Given, RuleText, with_shared_arguments
 from counterpoise.oncology.rule_checks import misfits
 from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
+from counterpoise.oncology.staging import sites, staging_rules
 from counterpoise.read.names import nearest_or_valid
 
 _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
@@ -28,8 +29,11 @@ _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
 }
 _LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {"crossed_groups": patient.crossed_levels}
 
-COMPUTED = tuple(_EXPRESSIONS)
-"""The rule sets whose rules are expressions of the library."""
+STAGING = tuple(f"staging/{site}" for site in sites())
+"""The rule sets that stage a site: their rules are data alone."""
+
+COMPUTED = (*_EXPRESSIONS, *STAGING)
+"""The rule sets whose rules make a column of others."""
 
 
 def derivations(name: str, tables: Tables) -> dict[str, dict[str, Derivation]]:
@@ -41,6 +45,8 @@ def derivations(name: str, tables: Tables) -> dict[str, dict[str, Derivation]]:
     >>> derivations("patient", read_rules("patient"))["age"].keys()
     dict_keys(['Gregorian calendar'])
     """
+    if name in STAGING:
+        return staging_rules(tables)
     texts, problems = _texts(tables)
     made: dict[str, dict[str, Derivation]] = {}
     for rule, editions in texts.items():

@@ -66,10 +66,11 @@ def _argument(argument: Argument, models: Sequence[Argument]) -> Iterable[str]:
             yield f"has the spelling `{spelling}`, which must be in lower case without blanks at its ends"
     if argument.minimum is not None and argument.maximum is not None and argument.minimum > argument.maximum:
         yield "has a `minimum` above its `maximum`"
-    try:
-        re.compile(argument.prefix)
-    except re.error as error:
-        yield f"has a `prefix` that is no pattern: {error}"
+    for key, pattern in (("prefix", argument.prefix), ("suffix", argument.suffix)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield f"has a `{key}` that is no pattern: {error}"
     if models:
         yield from _differences(argument, models)
 

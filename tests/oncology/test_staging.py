@@ -1,0 +1,109 @@
+"""The engine: it applies files, and refuses those that cannot be applied, with every reason."""
+
+import re
+from typing import Any
+
+import polars as pl
+import pytest
+
+from counterpoise.errors import PlanError
+from counterpoise.oncology.definition import Derivation
+from counterpoise.oncology.derivations import STAGING
+from counterpoise.oncology.rule_sets import SHIPPED
+from counterpoise.oncology.staging import StagingText, staging_rules
+from counterpoise.read.codebook import Column
+
+RULES = [rule for name in STAGING for editions in SHIPPED.sets[name].values() for rule in editions.values()]
+SIZE = {"meaning": "size, cm", "kinds": ["number"]}
+GROUPED = {
+    "label": "Stage",
+    "edition": "1st",
+    "source": "example",
+    "definition": "As recorded.",
+    "arguments": {
+        "t": {"meaning": "T", "kinds": ["text"], "codes": {"T1": ["t1"], "T2": ["t2"]}},
+        "n": {"meaning": "N", "kinds": ["text"], "codes": {"N0": ["n0"], "N1": ["n1"], "unknown": ["nx"]}},
+    },
+    "groups": {"I": ["T1 N0"], "II": ["T2 *"]},
+}
+CATEGORISED = {
+    "label": "T",
+    "edition": "1st",
+    "source": "example",
+    "definition": "By size.",
+    "arguments": {"size": SIZE},
+    "categories": {"T2": "size > 2", "T1": "size > 0"},
+}
+
+
+def stage_of(tables: dict[str, Any], **columns: list[object]) -> list[str | None]:
+    (rule,) = [rule for editions in staging_rules(tables).values() for rule in editions.values()]
+    known = {name: Column(kind="text" if name in "tn" else "number") for name in columns}
+    return pl.DataFrame(columns).select(new=rule.compile({n: n for n in columns}, known))["new"].to_list()
+
+
+def test_a_new_site_is_a_file() -> None:
+    assert stage_of({"stomach_t": CATEGORISED}, size=[1.0, 2.0, 2.1, 0.0, None]) == ["T1", "T1", "T2", None, None]
+    stages = stage_of({"stomach_stage": GROUPED}, t=["T1", "T1", "t2", "T1", None], n=["N0", "N1", None, "NX", "N0"])
+    assert stages == ["I", None, "II", None, None]
+
+
+def test_an_edition_takes_the_shared_keys_and_its_own() -> None:
+    shared = {key: value for key, value in CATEGORISED.items() if key not in ("edition", "categories")}
+    second = {
+        "categories": {"T2": "size > 3", "T1": "size > 0"},
+        "source": "revised",
+        "arguments": {"size": {"maximum": 9}},
+    }
+    table = shared | {"editions": {"1st": {"categories": CATEGORISED["categories"]}, "2nd": second}}
+    first, revised = staging_rules({"stomach_t": table})["stomach_t"].values()
+    assert [(r.edition, r.source, r.text.arguments["size"].maximum) for r in (first, revised)] == [
+        ("1st", "example", None),
+        ("2nd", "revised", 9),
+    ]
+    frame, known = pl.DataFrame({"size": [2.5]}), {"size": Column(kind="number")}
+    assert [frame.select(r.compile({"size": "size"}, known)).item() for r in (first, revised)] == ["T2", "T1"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (CATEGORISED | {"groups": {"I": ["*"]}}, "exactly one of `categories` and `groups`"),
+        (CATEGORISED | {"categories": {}}, "exactly one of `categories` and `groups`"),
+        (
+            CATEGORISED | {"categories": {"T1": "sise > 0"}},
+            "there is no column `sise` (position 1); did you mean `size`?",
+        ),
+        (CATEGORISED | {"categories": {"T1": "size + 1"}}, "`size + 1`, of category T1, must be a condition"),
+        (CATEGORISED | {"quantities": {"mm": "size * 10 +"}}, "rule `size * 10 +`"),
+        (GROUPED | {"groups": {"I": ["T1"]}}, "row `T1` of group I must have one word for each of t, n"),
+        (GROUPED | {"groups": {"I": ["T1 N2|N3"]}}, "row `T1 N2|N3` of group I names N2, which no argument knows"),
+        (GROUPED | {"groups": {"I": ["T1 N0"], "II": ["* N0"]}}, "T1 N0 stands in two groups: I and II"),
+        (CATEGORISED | {"levles": {}}, "levles"),
+        (CATEGORISED | {"categories": 3}, "categories"),
+        (CATEGORISED | {"arguments": {}}, "`arguments` must be given"),
+        (CATEGORISED | {"arguments": {"size": {"meaning": "size"}}}, "each column with its `kinds`: size"),
+        (CATEGORISED | {"arguments": {"size": {**SIZE, "suffix": "("}}}, "`suffix` that is no pattern"),
+        (CATEGORISED | {"definition": "By {sise}."}, "`definition` has a placeholder that cannot be filled in"),
+        (CATEGORISED | {"arguments_of": ["stomach_n"]}, "there is no rule `stomach_n` above it"),
+    ],
+)
+def test_a_file_that_cannot_be_applied_is_refused(table: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(message)):
+        staging_rules({"stomach": table})
+
+
+def test_all_faults_of_a_rule_are_found_at_once() -> None:
+    wrong = CATEGORISED | {"categories": {"T2": "sise > 2", "T1": "size"}}
+    with pytest.raises(PlanError, match=r"(?s)sise.*must be a condition"):
+        staging_rules({"stomach_t": wrong})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.name}, {rule.edition}")
+def test_every_category_is_shown_in_order_and_says_its_source(rule: Derivation) -> None:
+    text = rule.text
+    assert isinstance(text, StagingText)
+    assert set(text.levels) == set(text.categories or text.groups)
+    assert text.source
+    assert text.edition.startswith("AJCC")
+    assert rule.definition.endswith(".")
