@@ -29,7 +29,7 @@ ST_GALLEN = DERIVATIONS["st_gallen_2013"]
         ({"ki67_cutoff": True}, "`ki67_cutoff` must be a number; it is True"),
         ({"ki67_cutoff": 120}, "`ki67_cutoff` must be 0 to 100; it is 120"),
         ({"ki67_cut": 20}, "rule `st_gallen_2013` takes no `ki67_cut`; did you mean `ki67_cutoff`?"),
-        ({"zzz": 20}, "rule `st_gallen_2013` takes no `zzz`; it is one of er, pr, ihc, ish, ki67,"),
+        ({"zzz": 20}, "rule `st_gallen_2013` takes no `zzz`; it is one of er, er_allred, pr, pr_allred, ihc,"),
     ],
 )
 def test_a_wrong_argument_is_one_fault(change: dict[str, Any], message: str) -> None:
@@ -40,7 +40,7 @@ def test_a_wrong_argument_is_one_fault(change: dict[str, Any], message: str) -> 
 def test_all_faults_are_found_at_once() -> None:
     faults = ST_GALLEN.faults({"er": "dx", "ki67": 2}, KNOWN)
     assert len(faults) == 4
-    assert faults[1] == "rule `st_gallen_2013` needs `pr` (progesterone receptor, %)"
+    assert faults[1] == "rule `st_gallen_2013` needs `pr` or `pr_allred` (progesterone receptor, %)"
 
 
 def test_choices_and_texts_are_checked() -> None:

@@ -29,8 +29,9 @@ class Argument(Options):
 
     `codes` maps a meaning to its spellings in the data, in lower case and without `prefix` and `suffix` (patterns).
     A value that is none of them is an error, never silently missing. `needs` are other arguments that it
-    makes no sense without; `unless` names the argument, and its value, that make this one dispensable; where
-    it is not given, the label of the column of `label_of` takes its place.
+    makes no sense without; `unless` names the argument, and its value, that make this one dispensable, and
+    `or_else` the arguments of which any one does; where it is not given, the label of the column of `label_of`
+    takes its place. A number may be no greater than that of `at_most`.
     """
 
     meaning: str
@@ -48,6 +49,8 @@ class Argument(Options):
     needs: tuple[str, ...] = ()
     label_of: str = ""
     unless: dict[str, str] = Field(default_factory=dict[str, str])
+    or_else: tuple[str, ...] = ()
+    at_most: str = ""
 
     def meaning_of(self, code: str, label: str = "") -> str | None:
         """Return what a code means, or None; where the code's label is a known spelling, the label decides.
@@ -73,7 +76,8 @@ class RuleText(Options):
     """One table of a `rules/*.toml` file: everything of a rule that is not arithmetic.
 
     `verified` says how the rule was checked against its source; empty, it was not. `computed_as` names the rule of
-    the same file whose arithmetic it uses, where that is not its own.
+    the same file whose arithmetic it uses, where that is not its own. `additions` are sentences that follow the
+    definition where the argument of their name is given.
     """
 
     label: str
@@ -86,6 +90,7 @@ class RuleText(Options):
     source: str
     verified: str = ""
     definition: str
+    additions: dict[str, str] = Field(default_factory=dict[str, str])
     cutoffs: dict[str, float] = Field(default_factory=dict[str, float])
     arguments: dict[str, Argument] = Field(default_factory=dict[str, Argument])
     arguments_of: tuple[str, ...] = ()
@@ -194,9 +199,10 @@ class Derivation:
         words: dict[str, ArgumentValue] = dict(self.text.cutoffs)
         for name, argument in self.arguments.items():
             words[name] = _words(argument, given.get(name, ""), known)
+        sentences = [self.definition, *(text for name, text in self.text.additions.items() if name in given)]
         assumed = [a.assumed.words for name, a in self.arguments.items() if a.assumed and name not in arguments]
         said = f" Not recorded, and therefore taken as given: {', '.join(assumed)}." if assumed else ""
-        return self.definition.format(**words) + said
+        return " ".join(sentences).format(**words) + said
 
     def faults(self, arguments: Mapping[str, object], known: Mapping[str, Column]) -> list[str]:
         """Return what is wrong with the arguments, one sentence a fault."""
@@ -206,9 +212,10 @@ class Derivation:
                 faults.extend(_argument_faults(name, argument, arguments[name], known))
                 missing = [other for other in argument.needs if other not in arguments]
                 faults.extend(f"`{name}` needs `{other}` beside it" for other in missing)
-            elif argument.required and not any(arguments.get(key) == value for key, value in argument.unless.items()):
-                faults.append(f"rule `{self.name}` needs `{name}` ({argument.meaning})")
-        return faults
+            elif not _dispensable(argument, arguments):
+                others = "".join(f" or `{other}`" for other in argument.or_else)
+                faults.append(f"rule `{self.name}` needs `{name}`{others} ({argument.meaning})")
+        return faults or self._disorder(arguments)
 
     def refusals(self, arguments: Arguments, known: Mapping[str, Column]) -> tuple[Refusal, ...]:
         """Return the values that stop the rule, argument by argument."""
@@ -228,6 +235,14 @@ class Derivation:
             if name in self.arguments and self.arguments[name].takes == "column"
         )
 
+    def _disorder(self, arguments: Mapping[str, object]) -> list[str]:
+        numbers = {name: arguments.get(name, a.default) for name, a in self.arguments.items() if a.takes == "number"}
+        return [
+            f"`{name}` must be no greater than `{a.at_most}` ({numbers[a.at_most]}); it is {numbers[name]}"
+            for name, a in self.arguments.items()
+            if a.at_most and _greater(numbers[name], numbers[a.at_most])
+        ]
+
     def _given(self, arguments: Arguments, known: Mapping[str, Column]) -> Given:
         defaults = {name: a.default for name, a in self.arguments.items() if a.default is not None}
         named = {name: str(arguments[a.label_of]) for name, a in self.arguments.items() if a.label_of}
@@ -240,7 +255,7 @@ def rule_texts(name: str) -> Mapping[str, RuleText]:
     """Return the rules of `rules/NAME.toml` in their last edition, with the arguments shared with others filled in.
 
     >>> rule_texts("receptors")["clinical_subtype"].arguments.keys()
-    dict_keys(['er', 'pr', 'ihc', 'ish'])
+    dict_keys(['er', 'er_allred', 'pr', 'pr_allred', 'ihc', 'ish', 'ish_ratio', 'ish_copies'])
     """
     contents, _ = unfolded(read_rules(name))
     texts: dict[str, RuleText] = {}
@@ -251,9 +266,11 @@ def rule_texts(name: str) -> Mapping[str, RuleText]:
 
 
 def with_shared_arguments(text: RuleText, others: Mapping[str, RuleText]) -> RuleText:
-    """Return a rule with the arguments of `arguments_of` before its own."""
+    """Return a rule with the arguments of `arguments_of`, and the sentences that speak of them, before its own."""
     shared = {key: a for other in text.arguments_of for key, a in others[other].arguments.items()}
-    return text.model_copy(update={"arguments": {**shared, **text.arguments}})
+    added = {key: a for other in text.arguments_of for key, a in others[other].additions.items()}
+    filled = {"arguments": {**shared, **text.arguments}, "additions": {**added, **text.additions}}
+    return text.model_copy(update=filled)
 
 
 def nearest_or_all(name: str, names: Sequence[str]) -> str:
@@ -279,7 +296,19 @@ def phrase(label: str) -> str:
 def _words(argument: Argument, value: ArgumentValue, known: Mapping[str, Column]) -> ArgumentValue:
     if argument.takes == "column" and value:
         return phrase(known[str(value)].label or str(value)).removeprefix("date of ")
+    if argument.takes == "column":
+        return argument.meaning.split(",", 1)[0]
     return argument.choices.get(str(value), value)
+
+
+def _dispensable(argument: Argument, arguments: Mapping[str, object]) -> bool:
+    if not argument.required or any(other in arguments for other in argument.or_else):
+        return True
+    return any(arguments.get(key) == value for key, value in argument.unless.items())
+
+
+def _greater(value: object, limit: object) -> bool:
+    return isinstance(value, int | float) and isinstance(limit, int | float) and value > limit
 
 
 def _unknown_argument(derivation: Derivation, name: str) -> str:

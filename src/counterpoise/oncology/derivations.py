@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from counterpoise.errors import PlanError, Problem
-from counterpoise.oncology import patient, radiotherapy, receptors, response
+from counterpoise.oncology import patient, radiotherapy, receptors, response, subtypes
 from counterpoise.oncology.definition import Derivation, Given, RuleText, with_shared_arguments
 from counterpoise.oncology.rule_checks import misfits
 from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
@@ -15,10 +15,17 @@ from counterpoise.read.names import nearest_or_valid
 _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
     "patient": {"age": patient.age, "crossed_groups": patient.crossed_groups},
     "receptors": {
+        "allred_score": receptors.allred_score,
+        "er_status": receptors.er_status,
         "hormone_receptor_status": receptors.hormone_receptor_status,
         "her2_status": receptors.her2_status,
-        "clinical_subtype": receptors.clinical_subtype,
-        "st_gallen_2013": receptors.st_gallen_2013,
+        "ish_group": receptors.ish_group,
+        "her2_expression": receptors.her2_expression,
+        "ki67_class": receptors.ki67_class,
+        "clinical_subtype": subtypes.clinical_subtype,
+        "st_gallen_2011": subtypes.st_gallen_2011,
+        "st_gallen_2013": subtypes.st_gallen_2013,
+        "csco": subtypes.csco,
     },
     "response": {"pathological_complete_response": response.pathological_complete_response},
     "radiotherapy": {
@@ -27,7 +34,12 @@ _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
         "eqd2": radiotherapy.eqd2_of,
     },
 }
-_LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {"crossed_groups": patient.crossed_levels}
+_LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {
+    "crossed_groups": patient.crossed_levels,
+    "her2_expression": receptors.her2_expression_levels,
+    "ki67_class": receptors.ki67_levels,
+    "csco": subtypes.csco_levels,
+}
 
 STAGING = tuple(f"staging/{site}" for site in sites())
 """The rule sets that stage a site: their rules are data alone."""

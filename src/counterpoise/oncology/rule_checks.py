@@ -19,7 +19,13 @@ def misfits(text: RuleText, models: Sequence[RuleText]) -> list[str]:
     for name, argument in text.arguments.items():
         others = [model.arguments[name] for model in models if name in model.arguments]
         found += [f"argument `{name}` {fault}" for fault in _argument(argument, others)]
+        found += [f"argument `{name}` refers to `{other}`, which is none" for other in _referred(argument, text)]
     return found
+
+
+def _referred(argument: Argument, text: RuleText) -> Sequence[str]:
+    named = [*argument.needs, *argument.or_else, *argument.unless, argument.label_of, argument.at_most]
+    return [name for name in named if name and name not in text.arguments]
 
 
 def _levels(text: RuleText, models: Sequence[RuleText]) -> Iterable[str]:
@@ -51,10 +57,18 @@ def _names(text: RuleText, models: Sequence[RuleText]) -> Iterable[str]:
 def _sentence(text: RuleText) -> Iterable[str]:
     words: dict[str, str | float] = dict(text.cutoffs)
     words |= {name: 1.0 if argument.takes == "number" else "x" for name, argument in text.arguments.items()}
-    try:
-        text.definition.format(**words)
-    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
-        yield f"`definition` has a placeholder that cannot be filled in; there are {_listed(words)}"
+    sentences = {
+        "definition": text.definition,
+        **{f"additions.{name}": addition for name, addition in text.additions.items()},
+    }
+    for place, sentence in sentences.items():
+        try:
+            sentence.format(**words)
+        except (KeyError, IndexError, ValueError, AttributeError, TypeError):
+            yield f"`{place}` has a placeholder that cannot be filled in; there are {_listed(words)}"
+    for name in text.additions:
+        if name not in text.arguments:
+            yield f"`additions.{name}` follows no argument; there are {_listed(text.arguments)}"
 
 
 def _argument(argument: Argument, models: Sequence[Argument]) -> Iterable[str]:
