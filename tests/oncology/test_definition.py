@@ -4,6 +4,7 @@ import pytest
 
 from counterpoise.oncology.definition import Argument, rule_texts
 from counterpoise.oncology.derivations import DERIVATIONS
+from counterpoise.oncology.rule_checks import misfits
 from counterpoise.read.codebook import Column
 
 KNOWN = {
@@ -65,3 +66,18 @@ def test_a_conflict_between_code_and_label_is_settled_by_the_label() -> None:
     assert argument.meaning_of("1", "Nothing known") == "positive"
     assert argument.meaning_of("1") == "positive"
     assert argument.meaning_of("9", "?") is None
+
+
+def test_a_sentence_and_a_reference_that_lead_nowhere_are_misfits() -> None:
+    text = rule_texts("receptors")["ki67_class"]
+    wrong = text.model_copy(
+        update={
+            "additions": {"low_below": "Below {nothing}.", "grade": "By grade."},
+            "arguments": {**text.arguments, "ki67": Argument(meaning="", kinds=("number",), or_else=("mib1",))},
+        }
+    )
+    found = misfits(wrong, [text])
+    assert "argument `ki67` refers to `mib1`, which is none" in found
+    assert any(fault.startswith("`additions.low_below` has a placeholder") for fault in found)
+    assert any(fault.startswith("`additions.grade` follows no argument") for fault in found)
+    assert misfits(text, [text]) == []

@@ -110,7 +110,7 @@ def _differences(argument: Argument, models: Sequence[Argument]) -> Iterable[str
 
 
 def _needed(model: Argument) -> bool:
-    return model.required or (model.takes != "column" and not model.label_of)
+    return model.required or model.default is not None
 
 
 def _listed(names: Iterable[str]) -> str:
