@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from counterpoise.cohort.follow_up import EndpointOptions, EndpointTimes, FollowUpOptions, endpoint_times
+from counterpoise.cohort.course import EndpointTimes
+from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
+from counterpoise.cohort.follow_up import endpoint_times
 from counterpoise.errors import DataError, PlanError
 from counterpoise.read.codebook import Column
 from counterpoise.read.table import Table

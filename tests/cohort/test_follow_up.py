@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from counterpoise.cohort.follow_up import EndpointOptions, EndpointTimes, FollowUpOptions, endpoint_times
+from counterpoise.cohort.course import EndpointTimes
+from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
+from counterpoise.cohort.follow_up import endpoint_times
 from counterpoise.errors import DataError, PlanError
 from counterpoise.read.codebook import Column
 from counterpoise.read.table import Table
@@ -169,8 +171,10 @@ def test_all_faults_of_the_plan_are_reported_together() -> None:
         "follow_up.origin: there is no column `dxx`; did you mean `dx`?",
         "follow_up.local: column `note` must be of kind date; it is of kind text",
         "endpoints.os.rule: there is no rule `overal_survival`; did you mean `overall_survival`?",
-        "endpoints.dfs: rule `disease_free_survival` needs `regional` in [follow_up]; or list the columns in `events`",
-        "endpoints.dfs: rule `disease_free_survival` needs `distant` in [follow_up]; or list the columns in `events`",
+        "endpoints.dfs: rule `disease_free_survival` needs `regional` (regional recurrence) in [follow_up]; name "
+        'its column, or, if the table never held it, say so: not_recorded = ["regional"]',
+        "endpoints.dfs: rule `disease_free_survival` needs `distant` (distant metastasis) in [follow_up]; name "
+        'its column, or, if the table never held it, say so: not_recorded = ["distant"]',
         "endpoints.a.events: column `note` must be of kind date; it is of kind text",
         "endpoints.a.events: there is no column `locals`; did you mean `local`?",
         "endpoints.a.censor: column `months` must be of kind date; it is of kind number",

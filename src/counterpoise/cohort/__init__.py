@@ -1,8 +1,10 @@
 """Who enters the study and why, what is derived of them, when their time starts and ends."""
 
+from counterpoise.cohort.course import EndpointTimes, competing_codes
 from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, derive
 from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
-from counterpoise.cohort.follow_up import EndpointOptions, EndpointTimes, FollowUpOptions, endpoint_times
+from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
+from counterpoise.cohort.follow_up import endpoint_times
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "FlowStep",
     "FollowUpOptions",
     "apply_eligibility",
+    "competing_codes",
     "definitions",
     "derive",
     "endpoint_times",
