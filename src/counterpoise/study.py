@@ -7,7 +7,16 @@ from pathlib import Path
 from narwhals.typing import IntoDataFrame
 
 from counterpoise.balance import MatchOptions
-from counterpoise.cohort import EndpointTimes, Flow, apply_eligibility, derive, endpoint_times, tabulate_toxicity
+from counterpoise.cohort import (
+    DatedEvents,
+    EndpointTimes,
+    Flow,
+    apply_eligibility,
+    dated_events,
+    derive,
+    endpoint_times,
+    tabulate_toxicity,
+)
 from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
 from counterpoise.errors import DataError, InputError, PlanError, Problem, ProblemsError
 from counterpoise.estimate import (
@@ -15,6 +24,7 @@ from counterpoise.estimate import (
     Analyses,
     AnalysisOptions,
     DoseSummary,
+    ToxicIncidence,
     ToxicityComparison,
     adjust,
     analyse,
@@ -22,6 +32,7 @@ from counterpoise.estimate import (
     compare_toxicity,
     dose_summary,
     groups_problem,
+    toxic_incidence,
     weighted_groups_problem,
 )
 from counterpoise.findings import Finding, review
@@ -51,6 +62,8 @@ class Study:
     doses: tuple[DoseSummary, ...]
     toxicity: tuple[ToxicityComparison, ...]
     adverse_events: tuple[AdverseEvent, ...]
+    toxic_events: tuple[DatedEvents, ...]
+    dated_toxicity: tuple[ToxicIncidence, ...]
     published: tuple[PublishedSection, ...]
     findings: tuple[Finding, ...]
 
@@ -64,6 +77,7 @@ class Cohort:
     flow: Flow
     endpoints: tuple[EndpointTimes, ...]
     design: Design
+    toxic_events: tuple[DatedEvents, ...]
 
 
 def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress: Progress | None = None) -> Study:
@@ -94,6 +108,8 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         doses=_doses(plan, cohort),
         toxicity=_toxicity(plan, cohort, rules),
         adverse_events=_adverse_events(plan, cohort),
+        toxic_events=cohort.toxic_events,
+        dated_toxicity=_dated_toxicity(plan, cohort),
         published=published,
         findings=review(cohort.design, analyses),
     )
@@ -141,7 +157,8 @@ def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
     timed = endpoint_times(included, plan.follow_up, plan.endpoints, rules)
     endpoints = tuple(timed[name] for name in plan.endpoints)
     design = make_design(included, endpoints, plan.treatment, _selection(plan))
-    return Cohort(table, included, flow, endpoints, design)
+    toxic = dated_events(included, plan.toxicity, plan.follow_up) if plan.toxicity else ()
+    return Cohort(table, included, flow, endpoints, design, toxic)
 
 
 def _derive(plan: Plan, table: Table, rules: RuleSets) -> Table:
@@ -214,7 +231,8 @@ def _toxicity(plan: Plan, cohort: Cohort, rules: RuleSets) -> tuple[ToxicityComp
     treatment = cohort.design.treatment
     received, arms = treatment.received.astype(int), treatment.labels
     rows = tabulate_toxicity(cohort.included, plan.toxicity, received, arms, rules)
-    return tuple(compare_toxicity(row.organ, row.phase, row.counts, row.assessed) for row in rows)
+    confidence = plan.curves.confidence
+    return tuple(compare_toxicity(row.organ, row.phase, row.counts, row.assessed, confidence) for row in rows)
 
 
 def _adverse_events(plan: Plan, cohort: Cohort) -> tuple[AdverseEvent, ...]:
@@ -222,6 +240,16 @@ def _adverse_events(plan: Plan, cohort: Cohort) -> tuple[AdverseEvent, ...]:
     treated = cohort.design.treatment.received
     return tuple(
         compare_adverse_event(covariate(cohort.included, name), label, treated) for name, label in events.items()
+    )
+
+
+def _dated_toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicIncidence, ...]:
+    treated = cohort.design.treatment.received
+    own = plan.toxicity.horizon_months if plan.toxicity else None
+    horizon = own or plan.study.horizon_months
+    return tuple(
+        toxic_incidence(event.label, event.time, event.cause, treated, horizon=horizon, options=plan.curves)
+        for event in cohort.toxic_events
     )
 
 

@@ -5,10 +5,12 @@ from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, d
 from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
 from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
 from counterpoise.cohort.follow_up import endpoint_times
+from counterpoise.cohort.toxic_events import DatedEvents, dated_events
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
 __all__ = [
     "CriterionOptions",
+    "DatedEvents",
     "Definition",
     "DeriveOptions",
     "EndpointOptions",
@@ -18,6 +20,7 @@ __all__ = [
     "FollowUpOptions",
     "apply_eligibility",
     "competing_codes",
+    "dated_events",
     "definitions",
     "derive",
     "endpoint_times",

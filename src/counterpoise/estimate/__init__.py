@@ -63,15 +63,16 @@ from counterpoise.estimate.subgroups import (
     SubgroupVariable,
     subgroup_analysis,
 )
-from counterpoise.estimate.summaries import (
+from counterpoise.estimate.summaries import DoseSummary, EventShare, dose_summary, event_share
+from counterpoise.estimate.toxicity import (
     AdverseEvent,
-    DoseSummary,
-    EventShare,
+    ArmIncidence,
+    RiskDifference,
+    ToxicIncidence,
     ToxicityComparison,
     compare_adverse_event,
     compare_toxicity,
-    dose_summary,
-    event_share,
+    toxic_incidence,
 )
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "Analyses",
     "AnalysisOptions",
     "ArmCurve",
+    "ArmIncidence",
     "BaselineRow",
     "BaselineTable",
     "BootstrapEffect",
@@ -113,12 +115,14 @@ __all__ = [
     "MatchedGroups",
     "PairwiseTest",
     "RateDifference",
+    "RiskDifference",
     "Spread",
     "Stability",
     "SubgroupAnalysis",
     "SubgroupEffect",
     "SubgroupOptions",
     "SubgroupVariable",
+    "ToxicIncidence",
     "ToxicityComparison",
     "WeightedGroupComparison",
     "WeightedGroups",
@@ -148,6 +152,7 @@ __all__ = [
     "stacked_influence",
     "stacked_std_error",
     "subgroup_analysis",
+    "toxic_incidence",
     "unadjusted_contrast",
     "weighted_contrast",
     "weighted_groups",

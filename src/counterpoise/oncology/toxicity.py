@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from counterpoise.errors import InputError, PlanError
 from counterpoise.kernels.arrays import Counts, Floats, as_floats, require
@@ -14,13 +16,37 @@ from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_ru
 from counterpoise.read.codebook import Options
 
 Phase = Literal["acute", "late"]
+EventKind = Literal["pneumonitis", "cardiac dysfunction"]
 HIGHEST = 5
+
+
+class DatedEventOptions(Options):
+    """One adverse event with a date: what it is called, and the organ of the plan that its grades are listed under.
+
+    `kind` says what it is where a scale fixes the grade of that: "pneumonitis" or "cardiac dysfunction".
+    """
+
+    label: str
+    organ: str = ""
+    kind: EventKind | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_label(cls, given: object) -> object:
+        return {"label": given} if isinstance(given, str) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the two ways to write it: a label, or a table."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
 
 
 class ToxicityOptions(Options):
     """The scale, and the columns of grades by phase: column to organ; several columns may name one organ.
 
-    `events` are 0/1 columns of adverse events that carry no grade, with what each is called.
+    `events` are 0/1 columns of adverse events that carry no grade, with what each is called. `dated` are columns of
+    the dates of adverse events, whose cumulative incidence from `origin` is told at `horizon_months`; death competes
+    with them, and where `recurrence_competes` the first recurrence does too.
     """
 
     scale: str
@@ -28,6 +54,22 @@ class ToxicityOptions(Options):
     acute: dict[str, str] = Field(default_factory=dict[str, str])
     late: dict[str, str] = Field(default_factory=dict[str, str])
     events: dict[str, str] = Field(default_factory=dict[str, str])
+    dated: dict[str, DatedEventOptions] = Field(default_factory=dict[str, DatedEventOptions])
+    origin: str | None = None
+    horizon_months: float | None = Field(default=None, gt=0)
+    recurrence_competes: bool = False
+
+    @model_validator(mode="after")
+    def _dates_have_an_origin(self) -> Self:
+        if self.dated and self.origin is None:
+            raise ValueError("`dated` needs `origin`, the column of the date that time is counted from")
+        if not self.dated and (self.origin or self.horizon_months or self.recurrence_competes):
+            raise ValueError("`origin`, `horizon_months` and `recurrence_competes` belong to `dated`")
+        organs = {*self.acute.values(), *self.late.values()}
+        for column, event in self.dated.items():
+            if event.organ and event.organ not in organs:
+                raise ValueError(f"`dated.{column}` names the organ `{event.organ}`, which no column grades")
+        return self
 
 
 class ToxicityScale(Options):

@@ -24,8 +24,9 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems.append(Problem(f"{name}: subgroups", "need weights", "add [balance] with its covariates"))
     if plan.subgroups and not plan.subgroups.by:
         problems.append(Problem(f"{name}: subgroups.by", "must name at least one column", "or remove [subgroups]"))
-    if plan.toxicity and not (plan.toxicity.acute or plan.toxicity.late or plan.toxicity.events):
-        what = "names no column in `acute`, `late` or `events`"
+    toxicity = plan.toxicity
+    if toxicity and not (toxicity.acute or toxicity.late or toxicity.events or toxicity.dated):
+        what = "names no column in `acute`, `late`, `events` or `dated`"
         problems.append(Problem(f"{name}: toxicity", what, "name some, or remove [toxicity]"))
     if plan.treatment.treated == plan.treatment.control:
         what = f"are both called `{plan.treatment.treated}`"
@@ -137,6 +138,8 @@ def _columns(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("toxicity.acute", tuple(toxicity.acute) if toxicity else ()),
         ("toxicity.late", tuple(toxicity.late) if toxicity else ()),
         ("toxicity.events", tuple(toxicity.events) if toxicity else ()),
+        ("toxicity.dated", tuple(toxicity.dated) if toxicity else ()),
+        ("toxicity.origin", (toxicity.origin,) if toxicity and toxicity.origin else ()),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from counterpoise.report.content.adjusted import adjusted_section
 from counterpoise.report.content.alternatives import alternatives_section
 from counterpoise.report.content.balance import balance_section
-from counterpoise.report.content.cohort import events_section, patients_section, toxicity_section
+from counterpoise.report.content.cohort import events_section, patients_section
 from counterpoise.report.content.curves import curves_section
 from counterpoise.report.content.front import findings_section, summary_section
 from counterpoise.report.content.group_weighting import weighted_groups_section
@@ -14,6 +14,7 @@ from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
 from counterpoise.report.content.published import published_section
 from counterpoise.report.content.subgroups import subgroups_section
+from counterpoise.report.content.toxicity import toxicity_section
 from counterpoise.report.document import Block, Document
 from counterpoise.report.numbers import Numbers
 from counterpoise.report.provenance import versions

@@ -1,4 +1,4 @@
-"""Confidence limits of a proportion."""
+"""Confidence limits of a proportion, and of the difference of two."""
 
 import math
 
@@ -31,4 +31,23 @@ def wilson(count: float, total: float, confidence: float = 0.95) -> tuple[float,
     scale = 1 + z**2 / total
     lower = 0.0 if count == 0 else (centre - spread) / scale
     upper = 1.0 if count == total else (centre + spread) / scale
+    return lower, upper
+
+
+def newcombe(first: tuple[float, float], second: tuple[float, float], confidence: float = 0.95) -> tuple[float, float]:
+    """Return Newcombe's score limits of the difference of two independent proportions, first less second.
+
+    Each argument is (count, total). The limits are made of the two Wilson intervals, without continuity correction;
+    they stay between -1 and 1 and are not empty where both counts are 0. No rows (a total of 0) is an error.
+
+    >>> [round(limit, 4) for limit in newcombe((56, 70), (48, 80))]
+    [0.0524, 0.3339]
+
+    Source: Newcombe (1998), Statistics in Medicine 17:873, method 10; the example is his Table II (a).
+    """
+    (low_one, high_one), (low_other, high_other) = wilson(*first, confidence), wilson(*second, confidence)
+    one, other = first[0] / first[1], second[0] / second[1]
+    difference = one - other
+    lower = difference - math.hypot(one - low_one, high_other - other)
+    upper = difference + math.hypot(high_one - one, other - low_other)
     return lower, upper

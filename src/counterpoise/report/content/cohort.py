@@ -1,22 +1,16 @@
-"""The sections on the patients: flow, baseline, doses, events, follow-up, toxicity."""
+"""The sections on the patients: flow, baseline, doses, events, follow-up."""
 
 from collections.abc import Iterable
-
-import numpy as np
 
 from counterpoise.design import Endpoint
 from counterpoise.estimate import BaselineRow, BaselineTable
 from counterpoise.oncology.definition import phrase
-from counterpoise.report.content.tables import KEYS, beyond, body, group, head, horizon, known, text, with_interval
+from counterpoise.report.content.tables import KEYS, beyond, body, head, horizon, known, text, with_interval
 from counterpoise.report.document import Block, Cell, Figure, Heading, Paragraph, Parts, Row, Table
 from counterpoise.report.figures import (
     FlowBox,
     FlowFigure,
     FlowStep,
-    ToxicityBar,
-    ToxicityFigure,
-    ToxicityOrgan,
-    ToxicityPanel,
 )
 from counterpoise.report.numbers import Numbers, column_keys
 from counterpoise.study import Study
@@ -228,66 +222,3 @@ def _event_row(numbers: Numbers, endpoint: Endpoint) -> Row:
     median = f"{{{place}.overall.median:median}} ({{{place}.overall.median:median_interval}})"
     templates = (*counts, rate, f"{{{place}.overall.at_risk:count}}", median)
     return body(f"{endpoint.label} ({endpoint.short})", [numbers.cell(template) for template in templates])
-
-
-def toxicity_section(study: Study, numbers: Numbers) -> Iterable[Block]:
-    """Tabulate the worst grade per patient, organ and phase."""
-    if study.plan.toxicity is None:
-        return
-    scale = study.plan.toxicity.scale
-    yield Heading(1, "Toxicity", "toxicity")
-    grades = ("grade0", "grade1", "grade2", "grade3_or_more")
-    rows: list[Row] = []
-    for index, item in enumerate(study.toxicity, start=1):
-        if index == 1 or study.toxicity[index - 2].phase != item.phase:
-            rows.append(group(item.phase.capitalize(), 2 * len(grades) + 3))
-        cells = [
-            numbers.cell(
-                f"{{toxicity.r{index}.{key}.{grade}:count}} ({{toxicity.r{index}.{key}.{grade}.percent:share}})"
-            )
-            for key in KEYS
-            for grade in grades
-        ]
-        tests = [numbers.cell(f"{{toxicity.r{index}.{test}:p}}") for test in ("p_any", "p_grade2")]
-        rows.append(body(item.organ, [*cells, *tests], indent=1))
-    rows += _adverse_event_rows(study, numbers, len(grades))
-    labels = study.design.treatment.labels
-    titles = (
-        head("", text(labels[0], 4), text(labels[1], 4), text("P", 2)),
-        head("Organ", *(("G0", "G1", "G2", "≥G3") * 2), "≥G1", "≥G2"),
-    )
-    notes = ((f"{scale}: the worst grade per patient; No. (% of the patients assessed). P by Fisher's exact test.",),)
-    yield Table("toxicity_grades", f"Toxicity by grade ({scale})", titles, tuple(rows), notes)
-    if study.toxicity:
-        yield _toxicity_figure(study, numbers)
-
-
-def _adverse_event_rows(study: Study, numbers: Numbers, width: int) -> Iterable[Row]:
-    """List the events without a grade: one count an arm, over the columns of its grades."""
-    if study.adverse_events:
-        yield group("Events without a grade", 2 * width + 3)
-    for index, event in enumerate(study.adverse_events, start=1):
-        place = f"toxicity.e{index}"
-        cells = [numbers.cell(f"{{{place}.{k}.count:count}} ({{{place}.{k}.percent:share}})", span=width) for k in KEYS]
-        yield body(event.label, [*cells, numbers.cell(f"{{{place}.p:p}}"), text("")], indent=1)
-
-
-def _toxicity_figure(study: Study, numbers: Numbers) -> Figure:
-    names = ("grade1", "grade2", "grade3_or_more")
-    panels: list[ToxicityPanel] = []
-    for phase in dict.fromkeys(item.phase for item in study.toxicity):
-        organs = tuple(
-            ToxicityOrgan(item.organ, tuple(_toxicity_bar(study, numbers, index, arm, names) for arm in (0, 1)))
-            for index, item in enumerate(study.toxicity, start=1)
-            if item.phase == phase
-        )
-        panels.append(ToxicityPanel(phase.capitalize(), organs))
-    drawing = ToxicityFigure(tuple(panels), ("Grade 1", "Grade 2", "Grade 3 or more"))
-    return Figure("toxicity", "Worst toxicity by organ, phase and arm", "Stacked bars of toxicity by grade.", drawing)
-
-
-def _toxicity_bar(study: Study, numbers: Numbers, index: int, arm: int, grades: tuple[str, ...]) -> ToxicityBar:
-    place = f"toxicity.r{index}.{KEYS[arm]}"
-    percent = [100 * numbers[f"{place}.{grade}.percent"].value for grade in grades]
-    labels = tuple(numbers.text(f"{{{place}.{grade}:count}}") for grade in grades)
-    return ToxicityBar(study.design.treatment.labels[arm], np.array(percent), labels)

@@ -11,7 +11,6 @@ from counterpoise.report.numbers.cohort import (
     flow_numbers,
     follow_up_numbers,
     setting_numbers,
-    toxicity_numbers,
 )
 from counterpoise.report.numbers.effects import (
     balance_numbers,
@@ -25,6 +24,7 @@ from counterpoise.report.numbers.group_matching import matched_group_numbers
 from counterpoise.report.numbers.group_weighting import weighted_group_numbers
 from counterpoise.report.numbers.matching import matching_numbers, matching_settings
 from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
+from counterpoise.report.numbers.toxicity import toxicity_numbers
 from counterpoise.study import Study
 
 COLLECTORS = (

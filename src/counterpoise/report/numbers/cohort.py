@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from counterpoise.design import DAYS_PER_MONTH
 from counterpoise.estimate import BaselineTable
 from counterpoise.kernels.weighting.overlap import EQUIPOISE
@@ -102,34 +100,6 @@ def dose_numbers(study: Study) -> Iterable[Number]:
         yield Number(f"{place}.n", dose.known, "patients")
         for statistic in ("median", "minimum", "maximum"):
             yield Number(f"{place}.{statistic}", getattr(dose, statistic), unit, n=dose.known)
-
-
-def toxicity_numbers(study: Study) -> Iterable[Number]:
-    """Yield the counts of each grade by organ, phase and arm, with Fisher's exact tests."""
-    for index, row in enumerate(study.toxicity, start=1):
-        place = f"toxicity.r{index}"
-        for arm, key in enumerate(("control", "treated")):
-            assessed = int(row.assessed[arm])
-            what = f"{row.organ}, {row.phase}"
-            yield Number(f"{place}.{key}.assessed", assessed, "patients", method=what)
-            by_grade = {f"grade{grade}": int(count) for grade, count in enumerate(row.counts[arm])}
-            for grade, count in (by_grade | {"grade3_or_more": int(row.counts[arm, 3:].sum())}).items():
-                share = count / assessed if assessed else float("nan")
-                yield Number(f"{place}.{key}.{grade}", count, "patients", method=what, n=assessed)
-                yield Number(f"{place}.{key}.{grade}.percent", share, "share", method=what, n=assessed)
-        yield Number(f"{place}.p_any", row.p_any, method="Fisher's exact test of grade 1 or more")
-        yield Number(f"{place}.p_grade2", row.p_grade2, method="Fisher's exact test of grade 2 or more")
-    if study.toxicity:
-        graded = np.flatnonzero(np.any([row.counts.sum(axis=0) > 0 for row in study.toxicity], axis=0))
-        highest = float(graded.max()) if graded.size else float("nan")
-        yield Number("toxicity.highest", highest, method="highest grade of any patient")
-    for index, event in enumerate(study.adverse_events, start=1):
-        place = f"toxicity.e{index}"
-        for key, count, assessed in zip(("control", "treated"), event.counts, event.assessed, strict=True):
-            share = count / assessed if assessed else float("nan")
-            yield Number(f"{place}.{key}.count", count, "patients", method=event.label, n=assessed)
-            yield Number(f"{place}.{key}.percent", share, "share", method=event.label, n=assessed)
-        yield Number(f"{place}.p", event.p_value, method="Fisher's exact test")
 
 
 def event_numbers(study: Study) -> Iterable[Number]:
