@@ -25,6 +25,7 @@ from counterpoise.oncology.quality_detectors import (
     spellings,
     unknown_codes,
 )
+from counterpoise.oncology.quality_staging import staging
 from counterpoise.oncology.records import AS_OF, CUTOFF, ROLES, Records
 from counterpoise.read.rule_syntax import RuleError
 from counterpoise.read.rules import Rule, parse_rule
@@ -44,6 +45,7 @@ DETECTORS: Mapping[str, Detector] = {
     "outliers": outliers,
     "placeholder_numbers": placeholder_numbers,
     "spellings": spellings,
+    "staging": staging,
     "unknown_codes": unknown_codes,
     "swapped_day_and_month": swapped_day_and_month,
     "transposed_digits": transposed_digits,

@@ -21,7 +21,8 @@ class Check(Options):
 
     `when` is a condition over roles, `each` the roles for which it is tried in turn, `optional` those that count as
     missing where the plan does not name them, `show` further expressions for the text; or `detector` names code,
-    and the remaining fields are its parameters. `what`, `ask` and `meanwhile` are the texts of a query.
+    and the remaining fields are its parameters: of `staging` these are the `rule`, the roles of its `arguments`,
+    where its outcome is `recorded`, and a condition `unless`. `what`, `ask` and `meanwhile` are the texts of a query.
     """
 
     severity: CheckSeverity
@@ -36,6 +37,10 @@ class Check(Options):
     values: tuple[float, ...] = ()
     days: tuple[dt.date, ...] = ()
     ranges: dict[str, tuple[float, float]] = Field(default_factory=dict[str, tuple[float, float]])
+    rule: str = ""
+    arguments: dict[str, str] = Field(default_factory=dict[str, str])
+    recorded: str = ""
+    unless: str = ""
     factors: dict[str, dict[str, float]] = Field(default_factory=dict[str, dict[str, float]])
     what: str
     ask: str
@@ -47,7 +52,8 @@ class Check(Options):
     def _one_form(self) -> Self:
         if bool(self.when) == bool(self.detector):
             raise ValueError("a check needs either `when` or `detector`")
-        unknown = {*self.each, *self.optional, *self.roles, *self.ranges} - set(ROLES)
+        named = {*self.each, *self.optional, *self.roles, *self.ranges, *self.arguments.values()}
+        unknown = (named | ({self.recorded} - {""})) - set(ROLES)
         if unknown:
             raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
         return self

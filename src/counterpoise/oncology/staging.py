@@ -139,7 +139,7 @@ def _categorised(text: StagingText, facts: pl.DataFrame) -> pl.Series:
 def _grouped(text: StagingText, facts: pl.DataFrame) -> pl.Series:
     """Return the group of the categories; missing where none is laid down, or where the unknown would decide."""
     table = _group_of(text)
-    known = [_meanings(argument) for argument in text.arguments.values()]
+    known = [meanings(argument) for argument in text.arguments.values()]
     words = [
         (*argument.codes, *(() if _UNKNOWN in argument.codes else (_UNKNOWN,))) for argument in text.arguments.values()
     ]
@@ -168,10 +168,10 @@ def _group_of(text: StagingText) -> dict[tuple[str, ...], str]:
 
 def _combinations(row: str, text: StagingText) -> Iterator[tuple[str, ...]]:
     words = zip(row.split(), text.arguments.values(), strict=True)
-    return itertools.product(*(_meanings(a) if word == ANY else word.split("|") for word, a in words))
+    return itertools.product(*(meanings(a) if word == ANY else word.split("|") for word, a in words))
 
 
-def _meanings(argument: Argument) -> tuple[str, ...]:
+def meanings(argument: Argument) -> tuple[str, ...]:
     """Return the meanings that a category of the argument can have in the end, each by itself."""
     return tuple(meaning for meaning in argument.codes if meaning != _UNKNOWN and "|" not in meaning)
 
@@ -187,7 +187,7 @@ def _known(text: StagingText) -> dict[str, Column]:
 
 def _described(argument: Argument) -> Column:
     if argument.takes in ("choice", "text") or argument.codes:
-        return Column(kind="category", levels={code: code for code in argument.choices or _meanings(argument)})
+        return Column(kind="category", levels={code: code for code in argument.choices or meanings(argument)})
     return Column(kind="number" if argument.takes == "number" else argument.kinds[0])
 
 
@@ -212,14 +212,14 @@ def _faults(text: StagingText) -> Iterator[str]:
 
 def _group_faults(text: StagingText) -> Iterator[str]:
     seen: dict[tuple[str, ...], str] = {}
-    meanings = [_meanings(argument) for argument in text.arguments.values()]
+    known = [meanings(argument) for argument in text.arguments.values()]
     for group, rows in text.groups.items():
         for row in rows:
-            if len(row.split()) != len(meanings):
+            if len(row.split()) != len(known):
                 yield f"row `{row}` of group {group} must have one word for each of {', '.join(text.arguments)}"
                 continue
             for combination in _combinations(row, text):
-                strange = [word for word, known in zip(combination, meanings, strict=True) if word not in known]
+                strange = [word for word, words in zip(combination, known, strict=True) if word not in words]
                 if strange:
                     yield f"row `{row}` of group {group} names {', '.join(strange)}, which no argument knows"
                 elif seen.setdefault(combination, group) != group:
