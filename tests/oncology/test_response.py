@@ -1,11 +1,15 @@
 import itertools
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import polars as pl
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from counterpoise.oncology.derivations import DERIVATIONS
-from counterpoise.read.codebook import Column
+from counterpoise.read.codebook import Column, Kind
+from tests.oncology.rules import Patient, every, outcomes
 
 RULE = DERIVATIONS["pathological_complete_response"]
 KNOWN = {"ypT": Column(kind="text"), "ypN": Column(kind="text")}
@@ -69,3 +73,136 @@ def test_the_sentence_names_the_definition(definition: str) -> None:
     sentence = RULE.sentence({"ypt": "ypT", "ypn": "ypN", "definition": definition}, KNOWN)
     assert sentence.startswith("Pathological complete response was no invasive")
     assert ("whatever the nodes" in sentence) == (definition == "breast only")
+
+
+# Miller-Payne ------------------------------------------------------------------------------------------------------
+
+
+def grade(lost_of_hundred: float) -> str:
+    """Grade by the words of the system: no reduction, up to 30 %, 30 to 90 %, more than 90 %, no cells left."""
+    if lost_of_hundred == 100:
+        return "5"
+    if lost_of_hundred > 90:
+        return "4"
+    if lost_of_hundred > 30:
+        return "3"
+    return "2" if lost_of_hundred > 0 else "1"
+
+
+def test_miller_payne_from_every_loss() -> None:
+    losses = [number / 2 for number in range(201)]
+    patients: list[Patient] = [*({"loss": loss} for loss in losses), {"loss": None}]
+    found = outcomes("miller_payne", {"loss": "number"}, patients)
+    assert found == [*(grade(loss) for loss in losses), None]
+    assert set(found) == {"1", "2", "3", "4", "5", None}
+
+
+def test_miller_payne_from_every_pair_of_cellularities() -> None:
+    patients = every({"before": [float(n) for n in range(101)], "after": [float(n) for n in range(101)]})
+    expected: list[str | None] = []
+    for p in patients:
+        before, after = (int(float(str(p[name]))) for name in ("before", "after"))
+        expected.append(grade(float(max(Fraction(100 * (before - after), before), Fraction(0)))) if before else None)
+    assert outcomes("miller_payne", {"before": "number", "after": "number"}, patients) == expected
+
+
+def test_a_loss_that_is_known_goes_before_cellularities() -> None:
+    patients: list[Patient] = [
+        {"loss": 95.0, "before": 50.0, "after": 45.0},
+        {"loss": None, "before": 50.0, "after": 45.0},
+        {"loss": None, "before": 50.0, "after": None},
+    ]
+    columns: dict[str, Kind] = {"loss": "number", "before": "number", "after": "number"}
+    assert outcomes("miller_payne", columns, patients) == ["4", "2", None]
+    (fault,) = DERIVATIONS["miller_payne"].faults({"after": "ypT"}, {"ypT": Column(kind="number")})[:1]
+    assert fault == "rule `miller_payne` needs `loss` or `before` (invasive tumour cells lost, %)"
+
+
+# Residual cancer burden --------------------------------------------------------------------------------------------
+
+RCB: dict[str, Kind] = {
+    "first_diameter": "number",
+    "second_diameter": "number",
+    "cellularity": "number",
+    "in_situ": "number",
+    "nodes": "integer",
+    "largest_metastasis": "number",
+}
+
+
+def burden(*measured: float | None) -> float | None:
+    (found,) = outcomes("residual_cancer_burden", RCB, [dict(zip(RCB, measured, strict=True))])
+    return found if found is None else float(str(found))
+
+
+@pytest.mark.parametrize(
+    ("measured", "index"),
+    [
+        ((10, 10, 10, 0, 0, 0), 1.4),  # f d = 1 mm
+        ((10, 10, 0, 0, 1, 1), 1.0),  # 4 (1 - 3/4) 1 mm = 1 mm
+        ((10, 10, 10, 0, 1, 1), 2.4),
+        ((40, 10, 50, 50, 0, 0), 1.4 * 5**0.17),  # f = 1/4, d = 20 mm
+        ((20, 15, 10, 0, 0, 0), 1.4 * math.exp(0.17 * math.log(0.1 * math.sqrt(300)))),
+        ((50, 40, 80, 10, 12, 25), 1.4 * (0.72 * 2000**0.5) ** 0.17 + (4 * (1 - 3**12 / 4**12) * 25) ** 0.17),
+        ((10, 10, 10, 100, 0, 0), 0.0),  # in situ disease alone
+        ((0, 0, 0, 0, 0, 0), 0.0),
+    ],
+)
+def test_the_index_worked_out_by_hand(measured: tuple[float, ...], index: float) -> None:
+    assert burden(*measured) == pytest.approx(index, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("measured", "index"),
+    [
+        ((None, None, 0, None, 0, None), 0.0),  # no cancer and no positive node, whatever the bed measured
+        ((0, 0, None, None, 0, 0), 0.0),
+        ((30, 20, None, 100, 0, 0), 0.0),
+        ((30, 20, None, 10, 0, 0), None),
+        ((10, None, 10, 0, 0, 0), None),
+        ((10, 10, 10, 0, None, None), None),
+        ((10, 10, 10, 0, None, 0), 1.4),
+        ((10, 10, 10, 0, 2, None), None),
+        ((10, 10, 10, 0, None, 3), None),
+        ((0, 0, 10, 0, 0, 0), None),  # cancer in a bed without extent
+        ((10, 0, 10, 0, 0, 0), None),
+        ((10, 10, 10, 0, 2, 0), None),  # positive nodes without a metastasis
+        ((10, 10, 10, 0, 0, 3), None),
+    ],
+)
+def test_what_is_missing_or_contradicts_itself(measured: tuple[float | None, ...], index: float | None) -> None:
+    assert burden(*measured) == index
+
+
+DISEASE = (
+    st.floats(1, 150),
+    st.floats(1, 150),
+    st.floats(1, 90),
+    st.floats(1, 90),
+    st.integers(1, 30),
+    st.floats(1, 60),
+)
+
+
+@settings(max_examples=50)
+@given(st.tuples(*DISEASE), st.sampled_from(list(RCB)))
+def test_more_disease_is_a_higher_index(measured: tuple[float, ...], name: str) -> None:
+    less = dict(zip(RCB, measured, strict=True))
+    more = {**less, name: less[name] - 0.5 if name == "in_situ" else less[name] + 1}
+    before, after = (float(str(index)) for index in outcomes("residual_cancer_burden", RCB, [less, more]))
+    assert after > before
+
+
+def test_the_limits_of_the_classes_belong_to_them() -> None:
+    indexes = (0.0, 1e-6, 1.36, 1.3601, 3.28, 3.2801, 6.0, None)
+    found = outcomes("rcb_class", {"index": "number"}, [{"index": index} for index in indexes])
+    assert found == ["RCB-0", "RCB-I", "RCB-I", "RCB-II", "RCB-II", "RCB-III", "RCB-III", None]
+
+
+def test_the_index_is_zero_exactly_where_the_response_is_complete() -> None:
+    """NeoSTEEP: RCB-0 is ypT0/is ypN0; so over every finding in breast and nodes."""
+    breasts = {"ypT0": (0, 0, 0, 0), "ypTis": (10, 10, 20, 100), "ypT1a": (4, 3, 5, 0), "ypT3": (60, 40, 70, 5)}
+    nodes = {"ypN0": (0, 0), "ypN0(i+)": (1, 0.1), "ypN1": (2, 4), "ypN3": (11, 20)}
+    for (breast, bed), (node, metastasis) in itertools.product(breasts.items(), nodes.items()):
+        (complete_response,) = response([(breast, node)], "ypT0/is ypN0")
+        assert (burden(*bed, *metastasis) == 0) == bool(complete_response), (breast, node)

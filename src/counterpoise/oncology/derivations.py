@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from counterpoise.errors import PlanError, Problem
-from counterpoise.oncology import patient, radiotherapy, receptors, response, subtypes
+from counterpoise.oncology import patient, radiotherapy, receptors, recist, response, subtypes
 from counterpoise.oncology.definition import Derivation, Given, RuleText, with_shared_arguments
 from counterpoise.oncology.rule_checks import misfits
 from counterpoise.oncology.rule_tables import Tables, checked, place_of, read_rules, unfolded
@@ -27,7 +27,13 @@ _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
         "st_gallen_2013": subtypes.st_gallen_2013,
         "csco": subtypes.csco,
     },
-    "response": {"pathological_complete_response": response.pathological_complete_response},
+    "response": {
+        "pathological_complete_response": response.pathological_complete_response,
+        "miller_payne": response.miller_payne,
+        "residual_cancer_burden": response.residual_cancer_burden,
+        "rcb_class": response.rcb_class,
+        "recist": recist.recist,
+    },
     "radiotherapy": {
         "total_dose": radiotherapy.total_dose_of,
         "bed": radiotherapy.bed_of,
