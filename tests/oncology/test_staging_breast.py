@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from importlib import resources
 
 import polars as pl
 import pytest
@@ -200,7 +201,7 @@ def test_positive_nodes_without_a_deposit() -> None:
     assert derived("breast_yp_n", EIGHTH, [{**facts, "positive_nodes": None, "supraclavicular": 1}]) == ["ypN3c"]
 
 
-TNM = {"t": ("T0", "Tis", "T1", "T2", "T3", "T4"), "n": ("N0", "N1mi", "N1", "N2", "N3"), "m": ("M0", "M1")}
+TNM = {"t": ("T0", "Tis", "T1", "T2", "T3", "T4"), "n": ("N0", "N0(i+)", "N1mi", "N1", "N2", "N3"), "m": ("M0", "M1")}
 
 
 def anatomic_stage(patient: World) -> str | None:
@@ -218,20 +219,21 @@ def anatomic_stage(patient: World) -> str | None:
         "T3": {"N0": "IIB", "N1mi": "IIIA", "N1": "IIIA", "N2": "IIIA"},
         "T4": {"N0": "IIIB", "N1mi": "IIIB", "N1": "IIIB", "N2": "IIIB"},
     }
-    return by_nodes[str(t)].get(str(n))
+    return by_nodes[str(t)].get(str(n).removesuffix("(i+)"))
 
 
 def yp_stage(patient: World) -> str | None:
-    """The same but for a complete response, which has no group."""
+    """The same but without stage 0; a complete response has no group, isolated tumour cells being none."""
     complete = patient["t"] in ("T0", "Tis") and patient["n"] == "N0" and patient["m"] == "M0"
-    return None if complete else anatomic_stage(patient)
+    group = anatomic_stage(patient)
+    return "none" if complete else None if group == "0" else group
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
 @pytest.mark.parametrize(("name", "slow"), [("breast_anatomic_stage", anatomic_stage), ("breast_yp_stage", yp_stage)])
 def test_stage_for_every_t_n_m(name: str, slow: Callable[[World], str | None], edition: str) -> None:
     patients = every(TNM)
-    assert len(patients) == 7 * 6 * 3
+    assert len(patients) == 7 * 7 * 3
     assert derived(name, edition, patients) == [decided(slow, patient, TNM) for patient in patients]
 
 
@@ -265,3 +267,15 @@ def test_unknown_spellings_are_refused(written: str) -> None:
         if frame.select(refusal.condition).item()
     ]
     assert wrong == ["t"]
+
+
+def test_the_bundled_table() -> None:
+    """Every patient of the bundled study: clinical stage, and stage after neoadjuvant treatment."""
+    path = resources.files("counterpoise") / "examples" / "imn" / "imn_screened.csv"
+    table = pl.read_csv(path.read_bytes(), infer_schema=False)
+    before = table.select(t="cT", n=pl.col("cN").str.head(2), m="cM").to_dicts()
+    recorded = table.select(t="cT", n="cN", m="cM").to_dicts()
+    assert derived("breast_anatomic_stage", SEVENTH, recorded) == [anatomic_stage(patient) for patient in before]
+    after = table.select(t="ypT", n="ypN", m="cM").to_dicts()
+    plain = [{k: str(v).removeprefix("yp") if v else None for k, v in patient.items()} for patient in after]
+    assert derived("breast_yp_stage", EIGHTH, after) == [decided(yp_stage, patient, TNM) for patient in plain]
