@@ -5,6 +5,7 @@ from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, d
 from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
 from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
 from counterpoise.cohort.follow_up import endpoint_times
+from counterpoise.cohort.ledger import LedgerEntry, ledger
 from counterpoise.cohort.toxic_events import DatedEvents, dated_events
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
@@ -18,11 +19,13 @@ __all__ = [
     "Flow",
     "FlowStep",
     "FollowUpOptions",
+    "LedgerEntry",
     "apply_eligibility",
     "competing_codes",
     "dated_events",
     "definitions",
     "derive",
     "endpoint_times",
+    "ledger",
     "tabulate_toxicity",
 ]

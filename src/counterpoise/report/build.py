@@ -55,7 +55,7 @@ def report_files(
     }
     # The typesetter of the PDF and the compressors let go of Python's lock, so that two formats are written at once.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        written = {name: pool.submit(_render, name, document, drawings, results) for name in formats}
+        written = {name: pool.submit(_render, name, document, drawings, results, study) for name in formats}
         for index, (name, rendering) in enumerate(written.items()):
             tell(f"Writing {name}", DRAWING_SHARE + (1 - DRAWING_SHARE) * index / len(formats))
             path, content = rendering.result()
@@ -94,7 +94,9 @@ def _draw(document: Document, tell: Progress) -> Drawings:
     }
 
 
-def _render(name: str, document: Document, drawings: Drawings, results: list[dict[str, Any]]) -> tuple[str, bytes]:
+def _render(
+    name: str, document: Document, drawings: Drawings, results: list[dict[str, Any]], study: Study
+) -> tuple[str, bytes]:
     if name == "html":
         from counterpoise.report.html import render_html
 
@@ -107,9 +109,10 @@ def _render(name: str, document: Document, drawings: Drawings, results: list[dic
         from counterpoise.report.pdf import render_pdf
 
         return "report.pdf", render_pdf(document, drawings)
+    from counterpoise.report.patients import ledger_records
     from counterpoise.report.xlsx import render_xlsx
 
-    return "tables.xlsx", render_xlsx(document, results)
+    return "tables.xlsx", render_xlsx(document, results, [ledger_records(study)])
 
 
 def _json(content: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -53,8 +54,20 @@ _LOOKS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def render_xlsx(document: Document, results: Sequence[Mapping[str, Any]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A plain list that becomes a sheet of its own: a header and a row a record, with a filter."""
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+def render_xlsx(document: Document, results: Sequence[Mapping[str, Any]], records: Sequence[Records] = ()) -> bytes:
     """Return a workbook: contents, one sheet a table as it is printed, the findings, and all numbers in full.
+
+    Each of `records` has a sheet of its own before that of all numbers.
 
     In the sheets of the tables every cell is text, exactly as in the report, because a printed number such as
     '0.54 (0.25–1.02)' is not one number. The last sheet, 'All numbers', lists each entry of `results.json`
@@ -69,7 +82,7 @@ def render_xlsx(document: Document, results: Sequence[Mapping[str, Any]]) -> byt
     settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(stream, settings) as book:
         book.set_properties({"title": printable(document.title)[:255], "author": "Counterpoise", "created": _LONG_AGO})
-        _Writer(book, document).write(results)
+        _Writer(book, document).write(results, records)
     return stream.getvalue()
 
 
@@ -83,7 +96,7 @@ class _Writer:
         self.names: set[str] = set()
         self.formats: dict[tuple[tuple[str, Any], ...], Format] = {}
 
-    def write(self, results: Sequence[Mapping[str, Any]]) -> None:
+    def write(self, results: Sequence[Mapping[str, Any]], records: Sequence[Records] = ()) -> None:
         """Write all sheets."""
         _, contents = self._sheet(_CONTENTS)
         listed: list[tuple[str, str]] = []
@@ -101,6 +114,10 @@ class _Writer:
             ]
             self._records(sheet, "Findings", ("Severity", "Finding", "Explanation", "What to do"), rows)
             listed.append((name, "What a careful reviewer would say"))
+        for item in records:
+            name, sheet = self._sheet(item.name)
+            self._records(sheet, item.caption, item.columns, item.rows)
+            listed.append((name, item.caption))
         name, sheet = self._sheet(ALL_NUMBERS)
         columns = _columns(results)
         rows = [tuple(entry.get(column) for column in columns) for entry in results]
