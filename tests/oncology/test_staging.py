@@ -1,16 +1,20 @@
 """The engine: it applies files, and refuses those that cannot be applied, with every reason."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from counterpoise.cohort.derive import DeriveOptions, definitions, derive
 from counterpoise.errors import PlanError
 from counterpoise.oncology.definition import Derivation
 from counterpoise.oncology.derivations import STAGING
-from counterpoise.oncology.rule_sets import SHIPPED
+from counterpoise.oncology.rule_sets import SHIPPED, load_rule_sets
 from counterpoise.oncology.staging import StagingText, staging_rules
+from counterpoise.read import table_from_frame
 from counterpoise.read.codebook import Column
 
 RULES = [rule for name in STAGING for editions in SHIPPED.sets[name].values() for rule in editions.values()]
@@ -107,3 +111,68 @@ def test_every_category_is_shown_in_order_and_says_its_source(rule: Derivation) 
     assert text.source
     assert text.edition.startswith("AJCC")
     assert rule.definition.endswith(".")
+
+
+STOMACH = """
+[stomach_n]
+label = "N"
+edition = "AJCC 8th edition"
+source = "example"
+definition = "N was derived from the number of nodes with metastasis."
+categories = { N1 = "nodes >= 1", N0 = "nodes == 0" }
+arguments = { nodes = { meaning = "nodes with metastasis", kinds = ["integer"], minimum = 0 } }
+"""
+
+
+def test_a_site_of_the_user_is_a_file_beside_the_plan(tmp_path: Path) -> None:
+    (tmp_path / "stomach.toml").write_text(STOMACH)
+    rules = load_rule_sets({"staging/stomach": "stomach.toml"}, tmp_path)
+    table = table_from_frame(pl.DataFrame({"id": ["a", "b"], "positive": [0, 3]}), id_column="id")
+    wanted = {"n": DeriveOptions.model_validate({"rule": "stomach_n", "nodes": "positive"})}
+    assert derive(table, wanted, rules).frame["n"].to_list() == ["N0", "N1"]
+    (definition,) = definitions(table, wanted, rules)
+    assert (definition.edition, definition.source) == ("AJCC 8th edition", "example")
+    assert rules.file_of("staging/stomach", "stomach_n") == "stomach.toml"
+    assert rules.set_of("stomach_n") == "staging/stomach"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("stomach", STOMACH, "there is no rule set `stomach`"),
+        ("staging/", STOMACH, "there is no rule set `staging/`"),
+        ("staging/stomach", STOMACH.replace("nodes == 0", "node == 0"), "there is no column `node` (position 1)"),
+        ("staging/stomach", STOMACH.replace("stomach_n", "lung_n"), "has a rule of that name already"),
+    ],
+)
+def test_a_site_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / "own.toml").write_text(content)
+    with pytest.raises(PlanError, match=re.escape(message)):
+        load_rule_sets({name: "own.toml"}, tmp_path)
+
+
+def test_a_rule_of_a_shipped_site_is_changed_by_the_user(tmp_path: Path) -> None:
+    """A clinic that does not round: 20.4 mm is T2."""
+    exact = 'like = { rule = "breast_clinical_t", edition = "AJCC 8th edition" }'
+    own = f'[breast_clinical_t]\n{exact}\nedition = "AJCC 8th edition, sizes as measured"\n'
+    (tmp_path / "own.toml").write_text(f'{own}quantities = {{ millimetres = "size" }}\n')
+    rules = load_rule_sets({"staging/breast": "own.toml"}, tmp_path)
+    rule = rules.derivation("breast_clinical_t")
+    frame, known = pl.DataFrame({"size": [20.0, 20.4]}), {"size": Column(kind="number")}
+    assert frame.select(rule.compile({"size": "size"}, known)).to_series().to_list() == ["T1c", "T2"]
+
+
+def test_the_guide_shows_a_file_that_can_be_used() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "staging.md").read_text()
+    blocks = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)]
+    (stomach,) = [block for block in blocks if "stomach_n" in block]
+    (rule,) = staging_rules(stomach)["stomach_n"].values()
+    frame, known = pl.DataFrame({"nodes": [0, 2, 3, 7, 15, 16, None]}), {"nodes": Column(kind="integer")}
+    found = frame.select(rule.compile({"nodes": "nodes"}, known)).to_series().to_list()
+    assert found == ["N0", "N1", "N2", "N3a", "N3a", "N3b", None]
+    derived = [one for block in blocks for one in block.get("derive", {}).values()]
+    for options in derived:
+        arguments = {k: v for k, v in options.items() if k not in ("rule", "edition")}
+        kinds = SHIPPED.derivation(options["rule"], options["edition"]).arguments
+        columns = {column: Column(kind=kinds[name].kinds[0]) for name, column in arguments.items()}
+        assert SHIPPED.derivation(options["rule"], options["edition"]).faults(arguments, columns) == []

@@ -47,7 +47,10 @@ _LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {
     "csco": subtypes.csco_levels,
 }
 
-STAGING = tuple(f"staging/{site}" for site in sites())
+SITES = "staging/"
+"""How the names of rule sets begin that stage a site, those of the user's own sites as well."""
+
+STAGING = tuple(f"{SITES}{site}" for site in sites())
 """The rule sets that stage a site: their rules are data alone."""
 
 COMPUTED = (*_EXPRESSIONS, *STAGING)
@@ -63,7 +66,7 @@ def derivations(name: str, tables: Tables) -> dict[str, dict[str, Derivation]]:
     >>> derivations("patient", read_rules("patient"))["age"].keys()
     dict_keys(['Gregorian calendar'])
     """
-    if name in STAGING:
+    if name.startswith(SITES):
         return staging_rules(tables)
     texts, problems = _texts(tables)
     made: dict[str, dict[str, Derivation]] = {}

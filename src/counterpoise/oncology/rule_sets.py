@@ -1,6 +1,7 @@
 """The rule sets that a study uses: those shipped, changed by files of the user; and the choice of an edition."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 from counterpoise.errors import InputError, PlanError, Problem
 from counterpoise.oncology.definition import Derivation, nearest_or_all
-from counterpoise.oncology.derivations import COMPUTED, derivations
+from counterpoise.oncology.derivations import COMPUTED, SITES, derivations
 from counterpoise.oncology.endpoints import EndpointRule, endpoint_rules
 from counterpoise.oncology.rule_tables import Content, changed, read_rules
 from counterpoise.oncology.toxicity import ToxicityScale, toxicity_scales
@@ -27,6 +28,7 @@ _READERS: Mapping[str, Reader] = {
 }
 RULE_SETS = tuple(_READERS)
 """The names of the rule sets, in the order in which they are listed."""
+_NEW_SITE = re.compile(rf"{SITES}[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class RuleSets:
     @property
     def derivations(self) -> ByEdition[Derivation]:
         """The rules by which variables may be derived."""
-        return {rule: self.sets[name][rule] for name in COMPUTED for rule in self.sets[name]}
+        return {rule: self.sets[name][rule] for name in self.sets if _derives(name) for rule in self.sets[name]}
 
     @property
     def endpoints(self) -> ByEdition[EndpointRule]:
@@ -88,7 +90,7 @@ class RuleSets:
 
     def set_of(self, derivation: str) -> str:
         """Return the rule set of a rule by which variables are derived."""
-        return next(name for name in COMPUTED if derivation in self.sets[name])
+        return next(name for name in self.sets if _derives(name) and derivation in self.sets[name])
 
 
 def chosen(offered: ByEdition[Offered], rule: str, edition: str | None, *, noun: str = "rule") -> Offered:
@@ -114,7 +116,8 @@ def chosen(offered: ByEdition[Offered], rule: str, edition: str | None, *, noun:
 def load_rule_sets(files: Mapping[str, str], folder: Path) -> RuleSets:
     """Return the shipped rule sets with the tables of the user's files in place of those of the same name.
 
-    `files` maps a rule set to the path of a TOML file, which starts at `folder`. Raises `PlanError` with everything
+    `files` maps a rule set to the path of a TOML file, which starts at `folder`; a name that begins with `staging/`
+    and is not that of a shipped set adds a site. Raises `PlanError` with everything
     that is wrong with all files.
     """
     sets, used, problems = dict(SHIPPED.sets), list[RuleFile](), list[Problem]()
@@ -132,14 +135,14 @@ def load_rule_sets(files: Mapping[str, str], folder: Path) -> RuleSets:
 
 
 def _changed_set(name: str, path: Path) -> tuple[ByEdition[Any], RuleFile]:
-    if name not in _READERS:
+    if name not in _READERS and not _NEW_SITE.fullmatch(name):
         what = f"there is no rule set `{name}`"
         raise PlanError([Problem("plan: rules", what, nearest_or_valid(name, list(RULE_SETS)))])
     own, sha256 = _read_file(name, path)
-    shipped = read_rules(name)
+    shipped = read_rules(name) if name in _READERS else Content()
     tables, problems = changed(shipped, own)
     try:
-        made = _READERS[name](tables)
+        made = _READERS.get(name, partial(derivations, name))(tables)
     except PlanError as error:
         problems += error.problems
         made = {}
@@ -173,9 +176,14 @@ def _repeated(sets: Mapping[str, ByEdition[Any]], used: list[RuleFile]) -> list[
         Problem(f"{own.file}: {rule}", f"`{name}` has a rule of that name already", "give it another name")
         for own in used
         for rule in own.added
-        for name in COMPUTED
-        if own.rule_set in COMPUTED and name != own.rule_set and rule in sets[name]
+        for name in sets
+        if _derives(own.rule_set) and _derives(name) and name != own.rule_set and rule in sets[name]
     ]
+
+
+def _derives(name: str) -> bool:
+    """Say whether the rules of a rule set make a column of others."""
+    return name in COMPUTED or name.startswith(SITES)
 
 
 SHIPPED = RuleSets({name: reader(read_rules(name)) for name, reader in _READERS.items()})
