@@ -25,7 +25,8 @@ AS_OF = "as_of"
 class RecordOptions(Options):
     """The columns of raw facts by role, all optional; dates left out are those of `[follow_up]`.
 
-    Raw facts only: what the study derives from them (age, subtype, stage) has no role.
+    Raw facts only: what the study derives from them (age, subtype, stage) has no role, but what the table itself
+    records of it has.
     """
 
     birth: str | None = None
@@ -50,9 +51,14 @@ class RecordOptions(Options):
     grade: str | None = None
     er: str | None = None
     pr: str | None = None
+    er_allred: str | None = None
+    pr_allred: str | None = None
     her2_ihc: str | None = None
     her2_ish: str | None = None
+    her2_ratio: str | None = None
+    her2_copies: str | None = None
     ki67: str | None = None
+    subtype: str | None = None
     anti_her2: str | None = None
     neoadjuvant_start: str | None = None
     neoadjuvant_end: str | None = None
@@ -68,6 +74,9 @@ class RecordOptions(Options):
     pathological_n: str | None = None
     miller_payne: str | None = None
     pcr: str | None = None
+    residual_size: str | None = None
+    rcb_index: str | None = None
+    rcb_class: str | None = None
     radiotherapy_start: str | None = None
     radiotherapy_end: str | None = None
     radiotherapy_completed: str | None = None
