@@ -1,7 +1,7 @@
 """What tests of staging rules share: applying a rule to patients, and the worlds that their known facts allow."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import polars as pl
 
@@ -35,11 +35,27 @@ def derived(name: str, edition: str, patients: Sequence[World], **more: str) -> 
     return frame.select(new=staging.compile(arguments, columns))["new"].to_list()
 
 
-def decided(slow: Callable[[World], str | None], patient: World, domains: Mapping[str, Sequence[object]]) -> str | None:
-    """Return the category that a patient has in every world that her known facts allow, or None."""
+def decided(
+    slow: Callable[[World], str | None],
+    patient: World,
+    domains: Mapping[str, Sequence[object]],
+    undivided: Sequence[str] = (),
+) -> str | None:
+    """Return the category that a patient has in every world that her known facts allow, or None.
+
+    Where the worlds differ within one of `undivided`, which are categories without their letter, it is that.
+    """
     options = [domains[fact] if value is None else (value,) for fact, value in patient.items()]
     outcomes = {slow(dict(zip(patient, world, strict=True))) for world in itertools.product(*options)}
-    return outcomes.pop() if len(outcomes) == 1 else None
+    return agreed(outcomes, undivided)
+
+
+def agreed(outcomes: Set[str | None], undivided: Sequence[str] = ()) -> str | None:
+    """Return the one outcome, or that of `undivided` of which all outcomes are parts, or None."""
+    if len(outcomes) == 1:
+        return next(iter(outcomes))
+    parts = (whole for whole in undivided if all(str(outcome).startswith(whole) for outcome in outcomes))
+    return next(parts, None)
 
 
 def every(domains: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:

@@ -85,6 +85,8 @@ def test_an_edition_takes_the_shared_keys_and_its_own() -> None:
         (GROUPED | {"groups": {"I": ["T1 N0"], "II": ["* N0"]}}, "T1 N0 stands in two groups: I and II"),
         (CATEGORISED | {"levles": {}}, "levles"),
         (CATEGORISED | {"categories": 3}, "categories"),
+        (CATEGORISED | {"undivided": {"T": "sise > 0"}}, "there is no column `sise`"),
+        (CATEGORISED | {"undivided": 3}, "undivided"),
         (CATEGORISED | {"arguments": {}}, "`arguments` must be given"),
         (CATEGORISED | {"arguments": {"size": {"meaning": "size"}}}, "each column with its `kinds`: size"),
         (CATEGORISED | {"arguments": {"size": {**SIZE, "suffix": "("}}}, "`suffix` that is no pattern"),
@@ -97,6 +99,15 @@ def test_a_file_that_cannot_be_applied_is_refused(table: dict[str, Any], message
         staging_rules({"stomach": table})
 
 
+def test_a_category_is_given_whole_where_only_its_part_is_open() -> None:
+    deep = {"deep": {"meaning": "deep invasion", "kinds": ["number"]}, "size": SIZE}
+    categories = {"T3": "size > 5", "T2b": "size > 2 and deep > 0", "T2a": "size > 2", "T1": "size > 0"}
+    table = CATEGORISED | {"arguments": deep, "categories": categories, "undivided": {"T2": "size > 2"}}
+    assert list(staging_rules({"t": table})["t"]["1st"].output.levels) == ["T1", "T2a", "T2b", "T3", "T2"]
+    found = stage_of({"t": table}, size=[3.0, 3.0, 6.0, 1.0, None], deep=[None, 1.0, None, None, 1.0])
+    assert found == ["T2", "T2b", "T3", "T1", None]
+
+
 def test_all_faults_of_a_rule_are_found_at_once() -> None:
     wrong = CATEGORISED | {"categories": {"T2": "sise > 2", "T1": "size"}}
     with pytest.raises(PlanError, match=r"(?s)sise.*must be a condition"):
@@ -107,7 +118,7 @@ def test_all_faults_of_a_rule_are_found_at_once() -> None:
 def test_every_category_is_shown_in_order_and_says_its_source(rule: Derivation) -> None:
     text = rule.text
     assert isinstance(text, StagingText)
-    assert set(text.levels) == set(text.categories or text.groups)
+    assert set(text.levels) == {*text.categories, *text.undivided, *text.groups}
     assert text.source
     assert text.edition.startswith("AJCC")
     assert rule.definition.endswith(".")

@@ -61,7 +61,7 @@ def test_m_for_every_combination() -> None:
 
     domains = {"extrathoracic": (0, 1, 2, 7), "contralateral_nodule": FLAG, "pleura": FLAG}
     patients = every(domains)
-    assert derived("lung_m", EIGHTH, patients) == [decided(slow, patient, domains) for patient in patients]
+    assert derived("lung_m", EIGHTH, patients) == [decided(slow, patient, domains, ["M1"]) for patient in patients]
 
 
 T = ("TX", "T0", "Tis", "T1mi", "T1a", "T1b", "T1c", "T2a", "T2b", "T3", "T4")

@@ -201,7 +201,7 @@ class Derivation:
             words[name] = _words(argument, given.get(name, ""), known)
         sentences = [self.definition, *(text for name, text in self.text.additions.items() if name in given)]
         assumed = [a.assumed.words for name, a in self.arguments.items() if a.assumed and name not in arguments]
-        said = f" Not recorded, and therefore taken as given: {', '.join(assumed)}." if assumed else ""
+        said = f" Not recorded, and assumed: {', '.join(assumed)}." if assumed else ""
         return " ".join(sentences).format(**words) + said
 
     def faults(self, arguments: Mapping[str, object], known: Mapping[str, Column]) -> list[str]:

@@ -29,15 +29,17 @@ _ANSWER = "category derived"
 class StagingText(RuleText):
     """One rule of a site's file, in one edition: `categories`, or `groups`.
 
-    `categories` maps each category to its condition over the arguments; the first that holds decides. `quantities`
-    are named expressions that the conditions may use. `groups` maps each group to its rows: one word an argument,
-    in the order of the arguments, being one of the argument's meanings, several joined by `|`, or `*` for any. An
+    `categories` maps each category to its condition over the arguments; the first that holds decides. `undivided` maps
+    categories to conditions in the same way: they are given where it is open which of their parts holds. `quantities`
+    are named expressions that the conditions may use. `groups` maps each group to its rows: one word an argument, in
+    the order of the arguments, being one of the argument's meanings, several joined by `|`, or `*` for any. An
     argument may have meanings joined by `|` as well, for spellings that leave open which of them is meant.
     """
 
     kind: Kind = "category"
     quantities: dict[str, str] = Field(default_factory=dict[str, str])
     categories: dict[str, str] = Field(default_factory=dict[str, str])
+    undivided: dict[str, str] = Field(default_factory=dict[str, str])
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
 
     @model_validator(mode="before")
@@ -46,10 +48,11 @@ class StagingText(RuleText):
         """Let the levels run from the least advanced category to the most where the file does not list them."""
         if not isinstance(given, dict) or "levels" in given:
             return given
-        groups, categories = given.get("groups", {}), given.get("categories", {})
-        if not isinstance(groups, dict) or not isinstance(categories, dict):
+        parts = [given.get(key, {}) for key in ("groups", "categories", "undivided")]
+        if not all(isinstance(part, dict) for part in parts):
             return given
-        return {**given, "levels": {code: code for code in (*groups, *reversed(categories))}}
+        groups, categories, undivided = parts
+        return {**given, "levels": {code: code for code in (*groups, *reversed(categories), *undivided)}}
 
 
 def sites() -> tuple[str, ...]:
@@ -129,11 +132,16 @@ def _categorised(text: StagingText, facts: pl.DataFrame) -> pl.Series:
     for name, quantity in text.quantities.items():
         value = parse_rule(quantity).expression(known)
         facts = facts.with_columns(value.cast(pl.Int64 if known[name].kind == "flag" else pl.Float64).alias(name))
+    answers = [_first_that_holds(categories, known) for categories in (text.categories, text.undivided)]
+    return facts.with_columns(pl.coalesce(answers).alias(_ANSWER))[_ANSWER]
+
+
+def _first_that_holds(categories: dict[str, str], known: Mapping[str, Column]) -> pl.Expr:
     answer = pl.lit(None, dtype=pl.String)
-    for category, condition in reversed(text.categories.items()):
+    for category, condition in reversed(categories.items()):
         holds = parse_rule(condition).expression(known)
         answer = pl.when(holds).then(pl.lit(category)).when(holds.is_not_null()).then(answer)
-    return facts.with_columns(answer.alias(_ANSWER))[_ANSWER]
+    return answer
 
 
 def _grouped(text: StagingText, facts: pl.DataFrame) -> pl.Series:
@@ -202,7 +210,7 @@ def _faults(text: StagingText) -> Iterator[str]:
     known = _known(text)
     for quantity in text.quantities.values():
         yield from map(str, check_rule(quantity, known))
-    for category, condition in text.categories.items():
+    for category, condition in (*text.categories.items(), *text.undivided.items()):
         wrong = check_rule(condition, known)
         yield from map(str, wrong)
         if not wrong and parse_rule(condition).kind(known) != "flag":
