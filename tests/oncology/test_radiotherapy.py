@@ -124,3 +124,92 @@ def test_a_boost_needs_its_dose_and_its_fractions() -> None:
     assert faults == ["`boost_dose` needs `boost_fractions` beside it"]
     faults = DERIVATIONS["total_dose"].faults({"dose": "dose", "boost": "boosted"}, COLUMNS)
     assert faults == ["`boost` needs `boost_dose` beside it"]
+
+
+@pytest.mark.parametrize(
+    ("tissue", "ratio"), [("breast_cancer", 4), ("tumour", 10), ("late", 3), ("lung", 3), ("spinal_cord", 2)]
+)
+@pytest.mark.parametrize("name", ["bed", "eqd2"])
+def test_a_tissue_stands_for_its_ratio(name: str, tissue: str, ratio: float) -> None:
+    plain = {"dose": "dose", "fractions": "n"}
+    assert derived(name, **plain, tissue=tissue) == derived(name, **plain, alpha_beta=ratio)
+    sentence = DERIVATIONS[name].sentence({**plain, "tissue": tissue}, COLUMNS)
+    assert f"α/β = {ratio} Gy" in sentence
+    assert "This is the α/β of " in sentence
+
+
+def test_a_tissue_and_a_ratio_exclude_each_other() -> None:
+    faults = DERIVATIONS["bed"].faults({"dose": "dose", "fractions": "n", "tissue": "lung", "alpha_beta": 3}, COLUMNS)
+    assert faults == ["`tissue` and `alpha_beta` exclude each other; give one of them"]
+    assert DERIVATIONS["bed"].faults({"dose": "dose", "fractions": "n", "tissue": "moon"}, COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["bed", "eqd2"])
+def test_every_tissue_has_a_ratio_and_a_name(name: str) -> None:
+    argument = DERIVATIONS[name].arguments["tissue"]
+    assert argument.choices.keys() == argument.values.keys()
+    assert all(1.5 <= ratio <= 15 for ratio in argument.values.values())
+
+
+def test_a_simultaneous_boost_shares_the_fractions() -> None:
+    """50 Gy and 10 Gy more in the same 25 fractions: 2.4 Gy a fraction, 60 × (2.4 + 4) / 6 = 64 Gy."""
+    frame = pl.DataFrame({"dose": [50.0, 50.0], "n": [25, 25], "more": [10.0, 0.0]})
+    known = {"dose": Column(kind="number"), "n": Column(kind="integer"), "more": Column(kind="number")}
+    arguments = {"dose": "dose", "fractions": "n", "simultaneous_dose": "more"}
+    found = frame.select(x=DERIVATIONS["eqd2"].compile(arguments, known))["x"].to_list()
+    assert found == pytest.approx([64.0, 50.0], rel=1e-14)
+    total = frame.select(x=DERIVATIONS["total_dose"].compile({"dose": "dose", "simultaneous_dose": "more"}, known))
+    assert total["x"].to_list() == [60.0, 50.0]
+
+
+@pytest.mark.parametrize(
+    ("dose", "fractions", "kind"),
+    [
+        (50, 25, "conventional"),
+        (50.4, 28, "conventional"),
+        (45, 25, "conventional"),
+        (40, 15, "hypofractionated"),
+        (40.05, 15, "hypofractionated"),
+        (42.5, 16, "hypofractionated"),
+        (43.5, 15, "hypofractionated"),
+        (26, 5, "unusual"),
+        (50, 20, "unusual"),
+        (50, 30, "unusual"),
+        (None, 25, None),
+        (50, None, None),
+        (0, 0, None),
+    ],
+)
+def test_fractionation_of_known_schedules(dose: float | None, fractions: int | None, kind: str | None) -> None:
+    frame = pl.DataFrame({"dose": [dose], "n": [fractions]}, schema={"dose": pl.Float64, "n": pl.Int64})
+    known = {"dose": Column(kind="number"), "n": Column(kind="integer")}
+    expression = DERIVATIONS["fractionation"].compile({"dose": "dose", "fractions": "n"}, known)
+    assert frame.select(x=expression)["x"].to_list() == [kind]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "technique"),
+    [
+        ("3D-CRT", "3D-CRT"),
+        ("3dcrt", "3D-CRT"),
+        ("IMRT", "IMRT"),
+        ("VMAT", "VMAT"),
+        ("IMRT(VMAT)", "VMAT"),
+        ("RapidArc", "VMAT"),
+        ("Tomotherapy", "tomotherapy"),
+        ("proton", "protons"),
+        ("unknown", None),
+        (None, None),
+    ],
+)
+def test_technique_of_its_spellings(spelling: str | None, technique: str | None) -> None:
+    frame, known = pl.DataFrame({"t": [spelling]}, schema={"t": pl.String}), {"t": Column(kind="text")}
+    expression = DERIVATIONS["radiotherapy_technique"].compile({"technique": "t"}, known)
+    assert frame.select(x=expression)["x"].to_list() == [technique]
+
+
+def test_an_unknown_technique_is_refused() -> None:
+    known = {"t": Column(kind="text")}
+    (refusal,) = DERIVATIONS["radiotherapy_technique"].refusals({"technique": "t"}, known)
+    frame = pl.DataFrame({"t": ["cobalt", "IMRT"]})
+    assert frame.select(x=refusal.condition)["x"].to_list() == [True, False]

@@ -31,7 +31,8 @@ class Argument(Options):
     A value that is none of them is an error, never silently missing. `needs` are other arguments that it
     makes no sense without; `unless` names the argument, and its value, that make this one dispensable, and
     `or_else` the arguments of which any one does; where it is not given, the label of the column of `label_of`
-    takes its place. A number may be no greater than that of `at_most`.
+    takes its place. A number may be no greater than that of `at_most`. A choice may set the number that `sets` names
+    to one of `values`, and then stands in the place of that argument.
     """
 
     meaning: str
@@ -50,6 +51,8 @@ class Argument(Options):
     label_of: str = ""
     unless: dict[str, str] = Field(default_factory=dict[str, str])
     or_else: tuple[str, ...] = ()
+    sets: str = ""
+    values: dict[str, float] = Field(default_factory=dict[str, float])
     at_most: str = ""
 
     def meaning_of(self, code: str, label: str = "") -> str | None:
@@ -212,6 +215,8 @@ class Derivation:
                 faults.extend(_argument_faults(name, argument, arguments[name], known))
                 missing = [other for other in argument.needs if other not in arguments]
                 faults.extend(f"`{name}` needs `{other}` beside it" for other in missing)
+                if argument.sets in arguments:
+                    faults.append(f"`{name}` and `{argument.sets}` exclude each other; give one of them")
             elif not _dispensable(argument, arguments):
                 others = "".join(f" or `{other}`" for other in argument.or_else)
                 faults.append(f"rule `{self.name}` needs `{name}`{others} ({argument.meaning})")
@@ -247,7 +252,10 @@ class Derivation:
         defaults = {name: a.default for name, a in self.arguments.items() if a.default is not None}
         named = {name: str(arguments[a.label_of]) for name, a in self.arguments.items() if a.label_of}
         labels = {name: known[column].label or column for name, column in named.items()}
-        return Given(self.text, {**defaults, **labels, **arguments}, known)
+        chosen = {
+            a.sets: a.values[str(arguments[name])] for name, a in self.arguments.items() if a.sets and name in arguments
+        }
+        return Given(self.text, {**defaults, **labels, **chosen, **arguments}, known)
 
 
 @functools.cache

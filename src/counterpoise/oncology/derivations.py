@@ -38,6 +38,9 @@ _EXPRESSIONS: Mapping[str, Mapping[str, Callable[[Given], pl.Expr]]] = {
         "total_dose": radiotherapy.total_dose_of,
         "bed": radiotherapy.bed_of,
         "eqd2": radiotherapy.eqd2_of,
+        "dose_per_fraction": radiotherapy.dose_per_fraction_of,
+        "fractionation": radiotherapy.fractionation_of,
+        "radiotherapy_technique": radiotherapy.technique_of,
     },
 }
 _LEVELS: Mapping[str, Callable[[Given], dict[str, str]]] = {

@@ -44,14 +44,14 @@ def eqd2(dose: ArrayLike, fractions: ArrayLike, alpha_beta: ArrayLike) -> Floats
 
 def total_dose_of(given: Given) -> pl.Expr:
     """Dose of both phases in Gy; missing where a phase that was given has no dose."""
-    return _sum_of_phases(given, [given.column("dose"), _boost(given, "boost_dose")])
+    return _sum_of_phases(given, [_first_phase(given), _boost(given, "boost_dose")])
 
 
 def bed_of(given: Given) -> pl.Expr:
-    """Biologically effective dose, summed over the phases."""
+    """Biologically effective dose, summed over the phases; a simultaneous boost shares the fractions of the first."""
     ratio = given.number("alpha_beta")
     phases = [
-        _bed_of_phase(given.column("dose"), given.column("fractions"), ratio),
+        _bed_of_phase(_first_phase(given), given.column("fractions"), ratio),
         _bed_of_phase(_boost(given, "boost_dose"), _boost(given, "boost_fractions"), ratio),
     ]
     return _sum_of_phases(given, phases)
@@ -60,6 +60,33 @@ def bed_of(given: Given) -> pl.Expr:
 def eqd2_of(given: Given) -> pl.Expr:
     """Equivalent dose in 2-Gy fractions, summed over the phases."""
     return bed_of(given) / (1 + 2 / given.number("alpha_beta"))
+
+
+def dose_per_fraction_of(given: Given) -> pl.Expr:
+    """Dose of one fraction of the first phase in Gy; missing where there was no fraction."""
+    dose, fractions = given.column("dose"), given.column("fractions")
+    return pl.when(fractions > 0).then(dose / fractions).cast(pl.Float64)
+
+
+def fractionation_of(given: Given) -> pl.Expr:
+    """Kind of fractionation by the dose a fraction, rounded to 0.01 Gy so that 40 Gy in 15 count as 2.67."""
+    each = dose_per_fraction_of(given).round(2)
+    lowest, highest = given.number("conventional_from"), given.number("conventional_to")
+    from_hypo, to_hypo = given.number("hypofractionated_from"), given.number("hypofractionated_to")
+    return (
+        pl.when(each.is_null())
+        .then(None)
+        .when(each.is_between(lowest, highest))
+        .then(pl.lit("conventional"))
+        .when(each.is_between(from_hypo, to_hypo))
+        .then(pl.lit("hypofractionated"))
+        .otherwise(pl.lit("unusual"))
+    )
+
+
+def technique_of(given: Given) -> pl.Expr:
+    """Technique of radiotherapy, from its spellings."""
+    return given.coded("technique")
 
 
 def _phases(dose: ArrayLike, fractions: ArrayLike, alpha_beta: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -77,6 +104,13 @@ def _bed_of_phase(dose: pl.Expr, fractions: pl.Expr, ratio: float) -> pl.Expr:
     return pl.when(dose == 0).then(0.0).otherwise(effect)
 
 
+def _first_phase(given: Given) -> pl.Expr:
+    """Dose of the first phase, with what a simultaneous boost gave in the same fractions."""
+    if not given.has("simultaneous_dose"):
+        return given.column("dose")
+    return given.column("dose") + _boost(given, "simultaneous_dose")
+
+
 def _boost(given: Given, name: str) -> pl.Expr:
     if not given.has(name):
         return pl.lit(None, dtype=pl.Float64)
@@ -86,5 +120,5 @@ def _boost(given: Given, name: str) -> pl.Expr:
 
 
 def _sum_of_phases(given: Given, phases: list[pl.Expr]) -> pl.Expr:
-    boosted = given.has("boost") or given.has("boost_dose")
+    boosted = given.has("boost_dose")
     return (phases[0] + phases[1] if boosted else phases[0]).cast(pl.Float64)
