@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from counterpoise.oncology.definition import Argument
 from counterpoise.oncology.derivations import DERIVATIONS
+from counterpoise.oncology.records import ROLES
 from counterpoise.read.codebook import Column, Kind
 from tests.oncology.rules import Patient, every, outcomes
 
@@ -206,3 +208,26 @@ def test_the_index_is_zero_exactly_where_the_response_is_complete() -> None:
     for (breast, bed), (node, metastasis) in itertools.product(breasts.items(), nodes.items()):
         (complete_response,) = response([(breast, node)], "ypT0/is ypN0")
         assert (burden(*bed, *metastasis) == 0) == bool(complete_response), (breast, node)
+
+
+def spellings(argument: Argument) -> set[str]:
+    return {spelling for group in argument.codes.values() for spelling in group}
+
+
+@pytest.mark.parametrize(
+    ("rule", "argument", "role"),
+    [
+        ("pathological_complete_response", "ypt", "pathological_t"),
+        ("pathological_complete_response", "ypn", "pathological_n"),
+        ("her2_status", "ihc", "her2_ihc"),
+        ("her2_status", "ish", "her2_ish"),
+    ],
+)
+def test_rules_and_checks_of_the_records_know_the_same_spellings(rule: str, argument: str, role: str) -> None:
+    assert spellings(DERIVATIONS[rule].arguments[argument]) == spellings(ROLES[role])
+
+
+@pytest.mark.parametrize(("argument", "rule"), [("ypt", "breast_yp_t"), ("ypn", "breast_yp_n")])
+def test_derived_categories_can_be_given_to_the_response(argument: str, rule: str) -> None:
+    reads = RULE.arguments[argument]
+    assert all(reads.meaning_of(code, label) for code, label in DERIVATIONS[rule].output.levels.items())
