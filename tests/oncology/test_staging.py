@@ -87,6 +87,7 @@ def test_an_edition_takes_the_shared_keys_and_its_own() -> None:
         (CATEGORISED | {"categories": 3}, "categories"),
         (CATEGORISED | {"undivided": {"T": "sise > 0"}}, "there is no column `sise`"),
         (CATEGORISED | {"undivided": 3}, "undivided"),
+        (CATEGORISED | {"levels": {"T1": "T1"}}, "`levels` must list every outcome; they lack T2"),
         (CATEGORISED | {"arguments": {}}, "`arguments` must be given"),
         (CATEGORISED | {"arguments": {"size": {"meaning": "size"}}}, "each column with its `kinds`: size"),
         (CATEGORISED | {"arguments": {"size": {**SIZE, "suffix": "("}}}, "`suffix` that is no pattern"),
@@ -106,6 +107,18 @@ def test_a_category_is_given_whole_where_only_its_part_is_open() -> None:
     assert list(staging_rules({"t": table})["t"]["1st"].output.levels) == ["T1", "T2a", "T2b", "T3", "T2"]
     found = stage_of({"t": table}, size=[3.0, 3.0, 6.0, 1.0, None], deep=[None, 1.0, None, None, 1.0])
     assert found == ["T2", "T2b", "T3", "T1", None]
+
+
+def test_a_quantity_is_a_number_a_flag_or_a_text() -> None:
+    quantities = {"mm": "size * 10", "large": "mm > 50", "word": 'if large then "far" else "near"'}
+    categories = {"T2": 'large and word == "far" and mm > 0', "T1": 'word == "near"'}
+    assert stage_of(
+        {"t": CATEGORISED | {"quantities": quantities, "categories": categories}}, size=[5.1, 5.0, None]
+    ) == [
+        "T2",
+        "T1",
+        None,
+    ]
 
 
 def test_all_faults_of_a_rule_are_found_at_once() -> None:

@@ -131,7 +131,7 @@ def _categorised(text: StagingText, facts: pl.DataFrame) -> pl.Series:
     known = _known(text)
     for name, quantity in text.quantities.items():
         value = parse_rule(quantity).expression(known)
-        facts = facts.with_columns(value.cast(pl.Int64 if known[name].kind == "flag" else pl.Float64).alias(name))
+        facts = facts.with_columns((value.cast(pl.Int64) if known[name].kind == "flag" else value).alias(name))
     answers = [_first_that_holds(categories, known) for categories in (text.categories, text.undivided)]
     return facts.with_columns(pl.coalesce(answers).alias(_ANSWER))[_ANSWER]
 
@@ -189,7 +189,8 @@ def _known(text: StagingText) -> dict[str, Column]:
     known = {name: _described(argument) for name, argument in text.arguments.items()}
     for name, quantity in text.quantities.items():
         if not check_rule(quantity, known):
-            known[name] = Column(kind="flag" if parse_rule(quantity).kind(known) == "flag" else "number")
+            kind = parse_rule(quantity).kind(known)
+            known[name] = Column(kind="text" if kind == "category" else kind)
     return known
 
 
@@ -215,6 +216,9 @@ def _faults(text: StagingText) -> Iterator[str]:
         yield from map(str, wrong)
         if not wrong and parse_rule(condition).kind(known) != "flag":
             yield f"`{condition}`, of category {category}, must be a condition"
+    unlisted = [code for code in (*text.categories, *text.undivided, *text.groups) if code not in text.levels]
+    if unlisted:
+        yield f"`levels` must list every outcome; they lack {', '.join(unlisted)}"
     yield from _group_faults(text)
 
 
