@@ -1,6 +1,6 @@
 """A whole study, from the plan and the table to the findings: one line a stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +8,12 @@ from narwhals.typing import IntoDataFrame
 
 from counterpoise.balance import MatchOptions
 from counterpoise.cohort import (
+    BoostDoses,
     DatedEvents,
     EndpointTimes,
     Flow,
     apply_eligibility,
+    boost_doses,
     dated_events,
     derive,
     endpoint_times,
@@ -35,7 +37,7 @@ from counterpoise.estimate import (
     toxic_incidence,
     weighted_groups_problem,
 )
-from counterpoise.findings import Finding, review
+from counterpoise.findings import Finding, exposure_misclassified, review, toxicity_line, toxicity_scale
 from counterpoise.oncology.rule_sets import SHIPPED, RuleSets, load_rule_sets
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
 from counterpoise.read import Table, check_rule, read_table, table_from_frame
@@ -78,6 +80,7 @@ class Cohort:
     endpoints: tuple[EndpointTimes, ...]
     design: Design
     toxic_events: tuple[DatedEvents, ...]
+    boost_doses: BoostDoses | None
 
 
 def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress: Progress | None = None) -> Study:
@@ -111,7 +114,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         toxic_events=cohort.toxic_events,
         dated_toxicity=_dated_toxicity(plan, cohort),
         published=published,
-        findings=review(cohort.design, analyses),
+        findings=review(cohort.design, analyses, _findings_of_records(plan, cohort, rules)),
     )
 
 
@@ -158,7 +161,8 @@ def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
     endpoints = tuple(timed[name] for name in plan.endpoints)
     design = make_design(included, endpoints, plan.treatment, _selection(plan))
     toxic = dated_events(included, plan.toxicity, plan.follow_up) if plan.toxicity else ()
-    return Cohort(table, included, flow, endpoints, design, toxic)
+    doses = boost_doses(included, plan.records) if plan.records else None
+    return Cohort(table, included, flow, endpoints, design, toxic, doses)
 
 
 def _derive(plan: Plan, table: Table, rules: RuleSets) -> Table:
@@ -251,6 +255,16 @@ def _dated_toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicIncidence, ...]:
         toxic_incidence(event.label, event.time, event.cause, treated, horizon=horizon, options=plan.curves)
         for event in cohort.toxic_events
     )
+
+
+def _findings_of_records(plan: Plan, cohort: Cohort, rules: RuleSets) -> Iterator[Finding]:
+    """Yield what the doses and the dates of toxic events say against the arms and the grades."""
+    if cohort.boost_doses and plan.records and plan.records.boost == plan.treatment.column:
+        yield from exposure_misclassified(cohort.design, cohort.boost_doses)
+    if plan.toxicity and cohort.toxic_events:
+        scale = rules.scale(plan.toxicity.scale, plan.toxicity.edition)
+        yield from toxicity_line(cohort.toxic_events, scale)
+        yield from toxicity_scale(cohort.toxic_events, scale, plan.toxicity.scale)
 
 
 def _published(plan: Plan, folder: Path) -> tuple[PublishedSection, ...]:

@@ -1,5 +1,6 @@
 """Who enters the study and why, what is derived of them, when their time starts and ends."""
 
+from counterpoise.cohort.boost_dose import BoostDoses, boost_doses
 from counterpoise.cohort.course import EndpointTimes, competing_codes
 from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, derive
 from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
@@ -10,6 +11,7 @@ from counterpoise.cohort.toxic_events import DatedEvents, dated_events
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
 __all__ = [
+    "BoostDoses",
     "CriterionOptions",
     "DatedEvents",
     "Definition",
@@ -21,6 +23,7 @@ __all__ = [
     "FollowUpOptions",
     "LedgerEntry",
     "apply_eligibility",
+    "boost_doses",
     "competing_codes",
     "dated_events",
     "definitions",

@@ -7,6 +7,7 @@ from counterpoise.estimate import Analyses
 from counterpoise.findings.alternatives import adjustments_differ, adjustments_not_made
 from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
+from counterpoise.findings.exposure import exposure_misclassified
 from counterpoise.findings.finding import RANK, Finding
 from counterpoise.findings.group_weights import group_interaction, group_weights, groups_not_weighted
 from counterpoise.findings.imbalance import imbalance_left
@@ -21,6 +22,7 @@ from counterpoise.findings.subgroups import (
     subgroups_not_balanced,
     subgroups_with_few_events,
 )
+from counterpoise.findings.toxicity import toxicity_line, toxicity_scale
 from counterpoise.findings.variance import bootstrap_failures, tests_on_either_side, weighted_against_naive
 from counterpoise.findings.weights import extreme_weights
 
@@ -55,10 +57,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def review(design: Design, analyses: Analyses) -> tuple[Finding, ...]:
-    """Apply every rule, and return the findings with the gravest first."""
-    found = [finding for rule in RULES for finding in rule(design, analyses)]
+def review(design: Design, analyses: Analyses, further: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """Apply every rule, and return the findings, with those `further` ones made elsewhere, the gravest first."""
+    found = [*(finding for rule in RULES for finding in rule(design, analyses)), *further]
     return tuple(sorted(found, key=lambda finding: (RANK[finding.severity], -finding.importance)))
 
 
-__all__ = ["RULES", "Finding", "Rule", "review"]
+__all__ = ["RULES", "Finding", "Rule", "exposure_misclassified", "review", "toxicity_line", "toxicity_scale"]

@@ -75,11 +75,13 @@ class ToxicityOptions(Options):
 class ToxicityScale(Options):
     """A scale of toxicity: its highest grade, the day after which effects are late, and its source.
 
+    `fixed_acute` are the grades that the acute scale gives to what is seen or treated, whatever the complaints.
     `verified` says how it was checked against its source; empty, it was not.
     """
 
     highest: int = Field(ge=1, le=HIGHEST)
     late_after_days: int = Field(ge=0)
+    fixed_acute: dict[EventKind, int] = Field(default_factory=dict[EventKind, int])
     edition: str
     source: str
     verified: str = ""

@@ -59,7 +59,30 @@ incidence <- function() {
   }
 }
 
+# What the findings say of the doses and of the dates: equivalent doses with alpha/beta 4, the line at 90 days
+records <- function() {
+  id <- function(name, what) sprintf("findings.%s.%s", name, what)
+  equivalent <- function(D, n) ifelse(is.na(D), 0, D * (D / n + 4) / 6)
+  total <- equivalent(d$rt_dose_gy, d$rt_fractions) + equivalent(d$imn_boost_dose_gy, d$imn_boost_fractions)
+  lowest <- min(total[d$imn_boost == 1]); reached <- d$imn_boost == 0 & total >= lowest
+  put(id("exposure_misclassified", "reached"), sum(reached)); put(id("exposure_misclassified", "controls"), sum(d$imn_boost == 0))
+  put(id("exposure_misclassified", "highest"), max(total[reached])); put(id("exposure_misclassified", "lowest"), lowest)
+  put(id("toxicity_line", "line"), 90)
+  organs <- list(c("acute_lung", "late_lung"), c("acute_heart", "late_heart"))
+  for (i in 1:2) {
+    had <- !is.na(d[[DATED[i]]]); early <- as.numeric(d[[DATED[i]]] - d$rt_start) <= 90; acute <- d[[organs[[i]][1]]]; late <- d[[organs[[i]][2]]]
+    n <- function(x) sum(x & had, na.rm = TRUE); key <- function(what) sprintf("d%d_%s", i, what)
+    as_acute <- n(!early & acute >= 1 & late < 1); as_late <- n(early & late >= 1 & acute < 1)
+    if (n(early) && n(!early) || as_acute || as_late) {
+      put(id("toxicity_line", key("early")), n(early)); put(id("toxicity_line", key("late")), n(!early)); put(id("toxicity_line", key("as_acute")), as_acute); put(id("toxicity_line", key("as_late")), as_late)
+    }
+    below <- pmax(acute, late) < 3
+    put(id("toxicity_scale", key("events")), n(TRUE)); put(id("toxicity_scale", key("below")), n(below)); put(id("toxicity_scale", key("early")), n(below & early)); put(id("toxicity_scale", key("grade")), 3)
+  }
+}
+
 cat("36_toxicity\n")
 gold("grades", D, numbers_of(grades), "stats")
 gold("incidence", D, numbers_of(incidence), c("survival", "cmprsk"))
+gold("records", D, numbers_of(records), "stats")
 save_gold("toxicity.json")
