@@ -40,7 +40,7 @@ from counterpoise.estimate import (
 from counterpoise.findings import Finding, exposure_misclassified, review, toxicity_line, toxicity_scale
 from counterpoise.oncology.rule_sets import SHIPPED, RuleSets, load_rule_sets
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
-from counterpoise.read import Table, check_rule, read_table, table_from_frame
+from counterpoise.read import PartialDates, Table, check_rule, read_table, table_from_frame
 
 Progress = Callable[[str, float], None]
 
@@ -144,10 +144,12 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
 
 def read(plan: Plan, folder: Path, table: IntoDataFrame | None = None) -> Table:
     """Read the plan's table, or take the dataframe given, and put its rows into canonical order."""
+    data = plan.data
+    partial = PartialDates(data.partial_dates, data.partial_years)
     if table is None:
-        typed = read_table(folder / plan.data.file, id_column=plan.data.id, columns=plan.data.columns)
+        typed = read_table(folder / data.file, id_column=data.id, columns=data.columns, partial=partial)
     else:
-        typed = table_from_frame(table, id_column=plan.data.id, columns=plan.data.columns)
+        typed = table_from_frame(table, id_column=data.id, columns=data.columns, partial=partial)
     return canonical_order(typed)
 
 

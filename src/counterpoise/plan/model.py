@@ -9,7 +9,7 @@ from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, Su
 from counterpoise.oncology.records import RecordOptions
 from counterpoise.oncology.toxicity import ToxicityOptions
 from counterpoise.read import Column
-from counterpoise.read.codebook import Options
+from counterpoise.read.codebook import Options, PartialDate
 
 
 class StudyOptions(Options):
@@ -33,6 +33,8 @@ class DataOptions(Options):
         default_factory=dict[str, Column],
         description="The codebook; a column left out has its kind inferred.",
     )
+    partial_dates: PartialDate = Field(default="refuse", description="The day taken where a date has none.")
+    partial_years: PartialDate = Field(default="refuse", description="The day taken where a date is only a year.")
 
 
 class BalanceOptions(Options):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from counterpoise.read.codebook import Column, DateOrder, InferredColumn, Kind, Options
     from counterpoise.read.files import read_raw
     from counterpoise.read.guess import Roles, guess_id_column, guess_roles
+    from counterpoise.read.partial_dates import PartialDates
     from counterpoise.read.raw import RawTable
     from counterpoise.read.rule_syntax import RuleError
     from counterpoise.read.rules import Rule, RuleKind, check_rule, parse_rule
@@ -23,6 +24,7 @@ __all__ = [
     "InferredColumn",
     "Kind",
     "Options",
+    "PartialDates",
     "RawTable",
     "Roles",
     "Rule",
@@ -44,6 +46,7 @@ _HOMES = {
     "codebook": ("Column", "DateOrder", "InferredColumn", "Kind", "Options"),
     "files": ("read_raw",),
     "guess": ("Roles", "guess_id_column", "guess_roles"),
+    "partial_dates": ("PartialDates",),
     "raw": ("RawTable",),
     "rule_syntax": ("RuleError",),
     "rules": ("Rule", "RuleKind", "check_rule", "parse_rule"),

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["id", "integer", "number", "flag", "category", "date", "text"]
 DateOrder = Literal["iso", "dmy", "mdy", "excel"]
+PartialDate = Literal["refuse", "first", "middle", "last"]
 
 
 class Options(BaseModel):

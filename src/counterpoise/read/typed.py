@@ -15,6 +15,7 @@ from counterpoise.read.codebook import Column, InferredColumn, Kind
 from counterpoise.read.files import read_raw
 from counterpoise.read.infer import infer_kind, infer_labelled, natural_order
 from counterpoise.read.names import nearest
+from counterpoise.read.partial_dates import REFUSED, PartialDates, complete_dates
 from counterpoise.read.raw import RawTable, shortened
 from counterpoise.read.table import FILE_ROW, Table
 
@@ -39,12 +40,14 @@ def read_table(
     columns: Mapping[str, Column] | None = None,
     sheet: str | None = None,
     encoding: str | None = None,
+    partial: PartialDates = REFUSED,
 ) -> Table:
     r"""Return the patient table in a file, typed as `columns` declares; the other columns have their kinds inferred.
 
     Missing are empty cells and the codes that the column declares, and NA, N/A, a point and null in columns that are
     not plain text. Every cell that cannot be read, every code that is not among the levels, every value beyond
-    minimum or maximum, and every identifier that is missing or repeated is told in one `DataError`.
+    minimum or maximum, and every identifier that is missing or repeated is told in one `DataError`. Dates without a
+    day are completed as `partial` says, or refused.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +57,8 @@ def read_table(
     Traceback (most recent call last):
     counterpoise.errors.DataError: row 3, column `age`: `sixty` is not a whole number
     """
-    return type_table(read_raw(path, sheet=sheet, encoding=encoding), id_column=id_column, columns=columns)
+    raw = complete_dates(read_raw(path, sheet=sheet, encoding=encoding), id_column, columns or {}, partial)
+    return type_table(raw, id_column=id_column, columns=columns)
 
 
 def table_from_frame(
@@ -63,6 +67,7 @@ def table_from_frame(
     id_column: str,
     columns: Mapping[str, Column] | None = None,
     name: str = "dataframe",
+    partial: PartialDates = REFUSED,
 ) -> Table:
     """Return the patient table in a pandas, polars or pyarrow table, with the same checks as `read_table`.
 
@@ -74,7 +79,8 @@ def table_from_frame(
     """
     from counterpoise.read.frames import raw_from_frame
 
-    return type_table(raw_from_frame(frame, name), id_column=id_column, columns=columns)
+    raw = complete_dates(raw_from_frame(frame, name), id_column, columns or {}, partial)
+    return type_table(raw, id_column=id_column, columns=columns)
 
 
 def type_table(raw: RawTable, *, id_column: str, columns: Mapping[str, Column] | None = None) -> Table:
