@@ -231,3 +231,38 @@ def test_rules_and_checks_of_the_records_know_the_same_spellings(rule: str, argu
 def test_derived_categories_can_be_given_to_the_response(argument: str, rule: str) -> None:
     reads = RULE.arguments[argument]
     assert all(reads.meaning_of(code, label) for code, label in DERIVATIONS[rule].output.levels.items())
+
+
+YP_T = (
+    "T0",
+    "Tis",
+    "Tis(DCIS)",
+    "Tis(Paget)",
+    "T1mi",
+    "T1a",
+    "T1b",
+    "T1c",
+    "T2",
+    "T3",
+    "T4a",
+    "T4b",
+    "T4c",
+    "T4d",
+    "TX",
+)
+YP_N = ("N0", "N0(i-)", "N0(mol+)", "N0(i+)", "N1mi", "N1a", "N1b", "N1c", "N2a", "N2b", "N3a", "N3b", "N3c", "NX")
+
+
+def test_every_category_of_the_manual_by_every_definition() -> None:
+    """ypTX and ypNX are not known; the definitions contain each other, the strictest first."""
+    pairs = [(f"yp{t}", f"yp{n}") for t, n in itertools.product(YP_T, YP_N)]
+    strict, usual, breast = (response(pairs, name) for name in ("ypT0 ypN0", "ypT0/is ypN0", "breast only"))
+    for (t, n), *found in zip(pairs, strict, usual, breast, strict=True):
+        gone, in_situ = t == "ypT0", t.startswith("ypTis")
+        clear = {"ypNX": None}.get(n, n in ("ypN0", "ypN0(i-)", "ypN0(mol+)"))
+        for complete_response, allowed in zip(found, (gone, gone or in_situ), strict=False):
+            expected = None if t == "ypTX" and clear is not False else bool(allowed and clear)
+            if t != "ypTX" and allowed and clear is None:
+                expected = None
+            assert complete_response == expected, (t, n)
+        assert found[2] == (None if t == "ypTX" else int(gone or in_situ)), (t, n)
