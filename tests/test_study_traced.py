@@ -28,6 +28,7 @@ FIXED_WORDS = {
     "0": "grade 0 (G0)",
     "2": "grade 2 (G2); HER2",
     "3": "grade 3 (G3)",
+    "4": "grade 4",
 }
 
 
@@ -100,6 +101,7 @@ def words_of_the_plan(study: Study) -> set[str]:
         *(level for item in (*study.design.baseline, *study.design.score.covariates) for level in item.levels),
         *(item.label for item in (*study.design.baseline, *study.design.score.covariates)),
         *strings([row.model_dump() for section in study.published for row in section.rows]),
+        *strings(study.rules.scale("RTOG/EORTC").model_dump(mode="json")),
         study.screened.source.sha256,
         software(),
     ]

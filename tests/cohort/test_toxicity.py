@@ -54,3 +54,11 @@ def test_what_is_no_grade_is_told_by_cell() -> None:
         f"row {row}, column `wrong`: `{value}` (patient p{row - 1}) must be a grade from 0 to 5"
         for row, value in ((2, 6.0), (3, 1.5), (4, -1.0))
     ] + ["row 3, column `words`: `none` (patient p2) must be a grade from 0 to 5"]
+
+
+def test_a_grade_that_the_term_does_not_have_is_refused() -> None:
+    arm = table_of(swelling=("integer", [0, 3, 4, None]))
+    options = ToxicityOptions(scale="CTCAE 5.0", late={"swelling": "Lymphoedema"})
+    with pytest.raises(DataError, match="that the scale has for Lymphoedema: 0, 1, 2, 3") as caught:
+        tabulate_toxicity(arm, options, [0, 0, 1, 1], ARMS)
+    assert len(caught.value.problems) == 1

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from counterpoise.errors import InputError
-from counterpoise.oncology.toxicity import SCALES, toxicity_row, worst_grade
+from counterpoise.oncology.toxicity import SCALES, Phase, toxicity_row, worst_grade
 
 grades = hnp.arrays(
     float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.sampled_from([np.nan, 0, 1, 2, 3, 4, 5])
@@ -59,3 +59,53 @@ def test_what_is_no_grade_or_no_arm_is_an_error(matrix: list[object], arm: list[
 def test_scales_say_when_effects_are_late() -> None:
     assert SCALES["RTOG/EORTC"].late_after_days == 90
     assert all(scale.source and scale.highest == 5 for scale in SCALES.values())
+
+
+@pytest.mark.parametrize(
+    ("organ", "phase"),
+    [
+        ("Skin", "acute"),
+        ("Oesophagus", "acute"),
+        ("Lung", "acute"),
+        ("Heart", "acute"),
+        ("Skin", "late"),
+        ("Subcutis", "late"),
+        ("Lung", "late"),
+        ("Heart", "late"),
+        ("esophagus", "late"),
+    ],
+)
+def test_every_organ_of_rtog_has_all_grades(organ: str, phase: Phase) -> None:
+    item = SCALES["RTOG/EORTC"].item(organ, phase)
+    assert item is not None
+    assert item.possible == (0, 1, 2, 3, 4, 5)
+
+
+def test_rtog_has_no_lymphoedema_and_no_acute_subcutis() -> None:
+    assert SCALES["RTOG/EORTC"].item("Lymphoedema", "late") is None
+    assert SCALES["RTOG/EORTC"].item("Subcutis", "acute") is None
+
+
+@pytest.mark.parametrize(
+    ("term", "possible"),
+    [
+        ("Lymphedema", (0, 1, 2, 3)),
+        ("Left ventricular systolic dysfunction", (0, 3, 4, 5)),
+        ("Skin hyperpigmentation", (0, 1, 2)),
+        ("Pneumonitis", (0, 1, 2, 3, 4, 5)),
+    ],
+)
+def test_terms_of_ctcae_lack_some_grades(term: str, possible: tuple[int, ...]) -> None:
+    item = SCALES["CTCAE 5.0"].item(term, "late")
+    assert item is not None
+    assert item.possible == possible
+
+
+def test_acute_pneumonitis_is_grade_three_by_the_words_and_by_the_number() -> None:
+    scale = SCALES["RTOG/EORTC"]
+    lung, heart = scale.item("Lung", "acute"), scale.item("Heart", "acute")
+    assert lung is not None
+    assert "pneumonitis" in lung.grades["3"]
+    assert heart is not None
+    assert "responds to therapy" in heart.grades["3"]
+    assert scale.fixed_acute == {"pneumonitis": 3, "cardiac dysfunction": 3}

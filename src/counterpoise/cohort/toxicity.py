@@ -10,7 +10,7 @@ from counterpoise.cohort.cells import cell_problems
 from counterpoise.errors import DataError, InputError, PlanError, Problem
 from counterpoise.kernels.arrays import Floats
 from counterpoise.oncology.rule_sets import SHIPPED, RuleSets
-from counterpoise.oncology.toxicity import Phase, ToxicityOptions, ToxicityRow, toxicity_row
+from counterpoise.oncology.toxicity import Phase, ToxicityOptions, ToxicityRow, ToxicityScale, toxicity_row
 from counterpoise.read.names import nearest
 from counterpoise.read.table import Table
 
@@ -35,21 +35,32 @@ def tabulate_toxicity(
     faults = _faults(table, options, rules)
     if faults:
         raise PlanError(faults)
-    highest = rules.scale(options.scale, options.edition).highest
+    scale = rules.scale(options.scale, options.edition)
     read, problems = dict[str, Floats](), list[Problem]()
-    for column in dict.fromkeys((*options.acute, *options.late)):
-        grades = table.frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-        known = table.frame[column].is_not_null().to_numpy()
-        wrong = known & ~np.isin(grades, np.arange(highest + 1))
-        problems += cell_problems(table, wrong, column, f"must be a grade from 0 to {highest}")
-        read[column] = grades
+    for phase, named in phases:
+        for column, organ in named.items():
+            grades = table.frame[column].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+            known = table.frame[column].is_not_null().to_numpy()
+            possible, must = _possible(scale, organ, phase)
+            problems += cell_problems(table, known & ~np.isin(grades, possible), column, must)
+            read[column] = grades
     if problems:
-        raise DataError(problems)
+        raise DataError(list(dict.fromkeys(problems)))
     return tuple(
         toxicity_row(organ, phase, np.column_stack([read[c] for c, name in named.items() if name == organ]), arm, arms)
         for phase, named in phases
         for organ in dict.fromkeys(named.values())
     )
+
+
+def _possible(scale: ToxicityScale, organ: str, phase: Phase) -> tuple[tuple[int, ...], str]:
+    """Return the grades that exist for an organ, and what a cell must therefore be."""
+    every = tuple(range(scale.highest + 1))
+    item = scale.item(organ, phase)
+    if item is None or item.possible == every:
+        return every, f"must be a grade from 0 to {scale.highest}"
+    possible = tuple(grade for grade in item.possible if grade <= scale.highest)
+    return possible, f"must be a grade that the scale has for {organ}: {', '.join(map(str, possible))}"
 
 
 def _faults(table: Table, options: ToxicityOptions, rules: RuleSets) -> list[Problem]:

@@ -72,6 +72,23 @@ class ToxicityOptions(Options):
         return self
 
 
+class GradedItem(Options):
+    """What the grades of one organ or term mean: `names` by which a plan may call it, and the `phase` it holds for.
+
+    Grades that are not listed do not exist. `verified` says how the words were checked; empty, they were not.
+    """
+
+    names: tuple[str, ...]
+    phase: Phase | None = None
+    grades: dict[str, str]
+    verified: str = ""
+
+    @property
+    def possible(self) -> tuple[int, ...]:
+        """The grades that exist, 0 (none) among them."""
+        return (0, *sorted(int(grade) for grade in self.grades))
+
+
 class ToxicityScale(Options):
     """A scale of toxicity: its highest grade, the day after which effects are late, and its source.
 
@@ -82,9 +99,20 @@ class ToxicityScale(Options):
     highest: int = Field(ge=1, le=HIGHEST)
     late_after_days: int = Field(ge=0)
     fixed_acute: dict[EventKind, int] = Field(default_factory=dict[EventKind, int])
+    items: tuple[GradedItem, ...] = ()
     edition: str
     source: str
     verified: str = ""
+
+    def item(self, organ: str, phase: str) -> GradedItem | None:
+        """Return what the grades of an organ mean in a phase, or None where the scale's file does not say.
+
+        >>> SCALES["CTCAE 5.0"].item("lymphoedema", "late").possible
+        (0, 1, 2, 3)
+        """
+        name = organ.strip().casefold()
+        fitting = (item for item in self.items if item.phase in (None, phase))
+        return next((item for item in fitting if name in {other.casefold() for other in item.names}), None)
 
 
 def toxicity_scales(tables: Tables) -> dict[str, dict[str, ToxicityScale]]:

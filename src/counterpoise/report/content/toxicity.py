@@ -12,6 +12,7 @@ from counterpoise.report.figures import ToxicityBar, ToxicityFigure, ToxicityOrg
 from counterpoise.report.numbers import Numbers
 from counterpoise.study import Study
 
+UNCHECKED = "‡"
 THRESHOLDS = ("any", "grade2", "grade3")
 
 
@@ -49,6 +50,7 @@ def toxicity_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         yield _differences(study, numbers)
     if study.dated_toxicity:
         yield _incidence(study, numbers)
+    yield from _definitions(study)
 
 
 def _adverse_event_rows(study: Study, numbers: Numbers, width: int) -> Iterable[Row]:
@@ -140,6 +142,37 @@ def _incidence(study: Study, numbers: Numbers) -> Table:
     )
     caption = "Cumulative incidence of toxic events"
     return Table("toxicity_incidence", caption, titles, tuple(rows), (numbers.parts(note),))
+
+
+def _definitions(study: Study) -> Iterable[Table]:
+    """Print what the grades of the organs tabulated mean, where the scale's file says."""
+    options = study.plan.toxicity
+    assert options is not None
+    scale = study.rules.scale(options.scale, options.edition)
+    rows: list[Row] = []
+    is_checked = True
+    for phase in dict.fromkeys(item.phase for item in study.toxicity):
+        organs = [item.organ for item in study.toxicity if item.phase == phase]
+        found = {organ: item for organ in organs if (item := scale.item(organ, phase))}
+        rows += [group(phase.capitalize(), 5)] if found else []
+        for organ, item in found.items():
+            is_checked &= bool(item.verified)
+            cells = [text(item.grades.get(grade, "–")) for grade in ("1", "2", "3", "4")]
+            rows.append(body(organ if item.verified else f"{organ}\u00a0{UNCHECKED}", cells, indent=1))
+    if not rows:
+        return
+    note = f"Abridged from {scale.source}. Grade 0 is none; where a dash stands, there is no such grade."
+    if not is_checked:
+        note += f" {UNCHECKED}\u00a0Words not checked against the source."
+    titles = (head("Organ", *(f"Grade {grade}" for grade in ("1", "2", "3", "4"))),)
+    yield Table(
+        "toxicity_definitions",
+        f"What the grades mean ({options.scale})",
+        titles,
+        tuple(rows),
+        ((note,),),
+        ("left", "left", "left", "left", "left"),
+    )
 
 
 def _points(numbers: Numbers, key: str) -> str:
