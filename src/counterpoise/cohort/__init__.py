@@ -5,12 +5,14 @@ from counterpoise.cohort.course import EndpointTimes, competing_codes
 from counterpoise.cohort.derive import Definition, DeriveOptions, definitions, derive
 from counterpoise.cohort.eligibility import CriterionOptions, Flow, FlowStep, apply_eligibility
 from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOptions
+from counterpoise.cohort.first_sites import FIRST_SITES, FirstSites, first_sites
 from counterpoise.cohort.follow_up import endpoint_times
 from counterpoise.cohort.ledger import LedgerEntry, ledger
 from counterpoise.cohort.toxic_events import DatedEvents, dated_events
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
 __all__ = [
+    "FIRST_SITES",
     "BoostDoses",
     "CriterionOptions",
     "DatedEvents",
@@ -18,6 +20,7 @@ __all__ = [
     "DeriveOptions",
     "EndpointOptions",
     "EndpointTimes",
+    "FirstSites",
     "Flow",
     "FlowStep",
     "FollowUpOptions",
@@ -29,6 +32,7 @@ __all__ = [
     "definitions",
     "derive",
     "endpoint_times",
+    "first_sites",
     "ledger",
     "tabulate_toxicity",
 ]

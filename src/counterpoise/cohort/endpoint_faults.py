@@ -14,7 +14,7 @@ from counterpoise.read.table import Table
 _DATE: tuple[Kind, ...] = ("date",)
 _NUMBER: tuple[Kind, ...] = ("number", "integer")
 _CAUSE: tuple[Kind, ...] = ("category", "text", "integer", "flag")
-_NO_COLUMNS = {"cutoff", "not_recorded", "causes"}
+_NO_COLUMNS = {"cutoff", "simultaneous_days", "not_recorded", "causes"}
 
 
 def endpoints_faults(

@@ -20,7 +20,8 @@ class FollowUpOptions(Options):
     A death always ends observation. Who is alive is observed until last contact, and nobody beyond `cutoff`.
     `entry` is the date at which a patient came under observation, where that is after the origin.
     `not_recorded` are occurrences that a definition counts and the table never held. `causes` says which cause of
-    death a spelling of the column `cause_of_death` means, where it is not a known one.
+    death a spelling of the column `cause_of_death` means, where it is not a known one. Sites at which the disease
+    came back within `simultaneous_days` of its first recurrence are told together.
     """
 
     origin: str
@@ -37,6 +38,7 @@ class FollowUpOptions(Options):
     second_primary: str | None = None
     not_recorded: tuple[Place | Literal["cause_of_death"], ...] = ()
     cutoff: dt.date | None = None
+    simultaneous_days: int = Field(default=30, ge=0)
     entry: str | None = None
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from counterpoise.cohort import FIRST_SITES
 from counterpoise.design import Endpoint
 from counterpoise.estimate import BaselineRow, BaselineTable
 from counterpoise.oncology.definition import phrase
@@ -210,6 +211,24 @@ def events_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     note = f"Intervals are {study.plan.curves.interval} at " + "{settings.confidence:level}."
     note += beyond(study, numbers, [f"{endpoint.name}.overall.rate" for endpoint in study.design.endpoints])
     yield Table("events", "Events and survival of all patients", (titles,), rows, (numbers.parts(note),))
+    if "first_site.all.s0" in numbers and numbers["first_site.all.s0"].value < len(study.design.ids):
+        yield _first_sites(study, numbers)
+
+
+def _first_sites(study: Study, numbers: Numbers) -> Table:
+    """Tabulate where the disease came back first, leaving out kinds that nobody had."""
+    labels = study.design.treatment.labels
+    rows = tuple(
+        body(label, [numbers.cell(f"{{first_site.{key}.s{index}:count}}") for key in ("all", *KEYS)])
+        for index, label in (*enumerate(FIRST_SITES[1:], start=1), (0, FIRST_SITES[0]))
+        if numbers[f"first_site.all.s{index}"].value
+    )
+    note = (
+        "Patients. Sites of recurrence within {settings.simultaneous_days:count} days of the first are told together; "
+        "later ones are not counted."
+    )
+    titles = head("First site of recurrence", "All", *labels)
+    return Table("first-sites", "Where the disease came back first", (titles,), rows, (numbers.parts(note),))
 
 
 def _event_row(numbers: Numbers, endpoint: Endpoint) -> Row:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from counterpoise.cohort import FIRST_SITES, first_sites
 from counterpoise.design import DAYS_PER_MONTH
 from counterpoise.estimate import BaselineTable
 from counterpoise.kernels.weighting.overlap import EQUIPOISE
@@ -117,4 +120,19 @@ def event_numbers(study: Study) -> Iterable[Number]:
                 found.upper,
                 method="Wilson interval",
                 n=found.size,
+            )
+
+
+def first_site_numbers(study: Study) -> Iterable[Number]:
+    """Yield how many patients' disease came back first at each site, overall and by arm."""
+    follow_up = study.plan.follow_up
+    found = first_sites(study.endpoints, follow_up.simultaneous_days) if follow_up else None
+    if found is None:
+        return
+    yield Number("settings.simultaneous_days", found.days, "days")
+    received = study.design.treatment.received
+    for key, rows in (("all", np.ones_like(received)), ("control", ~received), ("treated", received)):
+        for index, label in enumerate(FIRST_SITES):
+            yield Number(
+                f"first_site.{key}.s{index}", int((found.codes[rows] == index).sum()), "patients", method=label
             )
