@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from counterpoise.errors import InputError
-from counterpoise.oncology.toxicity import SCALES, Phase, toxicity_row, worst_grade
+from counterpoise.oncology.toxicity import SCALES, Phase, ctcae_threshold, toxicity_row, worst_grade
 
 grades = hnp.arrays(
     float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.sampled_from([np.nan, 0, 1, 2, 3, 4, 5])
@@ -109,3 +109,22 @@ def test_acute_pneumonitis_is_grade_three_by_the_words_and_by_the_number() -> No
     assert heart is not None
     assert "responds to therapy" in heart.grades["3"]
     assert scale.fixed_acute == {"pneumonitis": 3, "cardiac dysfunction": 3}
+
+
+@pytest.mark.parametrize(("grade", "own"), [(2, 2), (5, 5)])
+def test_thresholds_of_dermatitis_that_both_scales_share(grade: int, own: int) -> None:
+    assert ctcae_threshold("Skin", "acute", grade) == own
+
+
+@pytest.mark.parametrize("grade", [1, 3, 4])
+def test_thresholds_of_dermatitis_that_one_scale_leaves_open(grade: int) -> None:
+    with pytest.raises(InputError, match="must be given anew"):
+        ctcae_threshold("Skin", "acute", grade)
+
+
+@pytest.mark.parametrize(
+    ("organ", "phase"), [("Lung", "acute"), ("Heart", "acute"), ("Oesophagus", "acute"), ("Skin", "late")]
+)
+def test_other_organs_do_not_compare(organ: str, phase: Phase) -> None:
+    with pytest.raises(InputError, match="they do not compare"):
+        ctcae_threshold(organ, phase, 2)

@@ -9,6 +9,7 @@ from counterpoise.oncology.toxicity import (
     ToxicityOptions,
     ToxicityRow,
     ToxicityScale,
+    ctcae_threshold,
     toxicity_row,
     worst_grade,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "ToxicityRow",
     "ToxicityScale",
     "bed",
+    "ctcae_threshold",
     "eqd2",
     "toxicity_row",
     "worst_grade",

@@ -75,12 +75,15 @@ class ToxicityOptions(Options):
 class GradedItem(Options):
     """What the grades of one organ or term mean: `names` by which a plan may call it, and the `phase` it holds for.
 
-    Grades that are not listed do not exist. `verified` says how the words were checked; empty, they were not.
+    Grades that are not listed do not exist. `ctcae` says which grades of the term `ctcae_term` each grade may be.
+    `verified` says how the words were checked; empty, they were not.
     """
 
     names: tuple[str, ...]
     phase: Phase | None = None
     grades: dict[str, str]
+    ctcae_term: str = ""
+    ctcae: dict[str, tuple[int, ...]] = Field(default_factory=dict[str, tuple[int, ...]])
     verified: str = ""
 
     @property
@@ -113,6 +116,32 @@ class ToxicityScale(Options):
         name = organ.strip().casefold()
         fitting = (item for item in self.items if item.phase in (None, phase))
         return next((item for item in fitting if name in {other.casefold() for other in item.names}), None)
+
+
+def ctcae_threshold(organ: str, phase: Phase, grade: int) -> int:
+    """Return the grade of RTOG/EORTC from which a patient has at least this `grade` of CTCAE 5.0, and below which not.
+
+    The scales ask for different things: a grade of one may be several of the other. Raises `InputError` where that
+    leaves patients on either side, and for organs whose scales share no words: grades of lung, heart and oesophagus do
+    not compare (acute pneumonitis on an image alone is grade 3 of RTOG/EORTC and grade 1 of CTCAE).
+
+    >>> ctcae_threshold("Skin", "acute", 2)
+    2
+    """
+    item = SCALES["RTOG/EORTC"].item(organ, phase)
+    if item is None or not item.ctcae:
+        raise InputError(
+            f"The {phase} grades of {organ} by RTOG/EORTC must be given again by CTCAE; they do not compare."
+        )
+    possible = {int(own): other for own, other in item.ctcae.items()}
+    reached = [own for own, other in possible.items() if min(other) >= grade]
+    unclear = [own for own, other in possible.items() if min(other) < grade <= max(other)]
+    if unclear or not reached:
+        listed = " and ".join(map(str, unclear)) or "none"
+        raise InputError(
+            f"Grade {grade} of {item.ctcae_term} must be given anew; RTOG/EORTC leaves it open for {listed}."
+        )
+    return min(reached)
 
 
 def toxicity_scales(tables: Tables) -> dict[str, dict[str, ToxicityScale]]:
