@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from decimal import ROUND_HALF_UP, Decimal
 
 import docx
@@ -12,8 +13,8 @@ import pytest
 from docx.document import Document as WordDocument
 from docx.table import Table as WordTable
 
-from counterpoise.cohort import definitions
 from counterpoise.report import Numbers, assemble, collect_numbers
+from counterpoise.report.content.definitions import defined
 from counterpoise.report.document import Document, Figure, values
 from counterpoise.report.docx import render_docx
 from counterpoise.report.provenance import software
@@ -95,7 +96,7 @@ def words_of_the_plan(study: Study) -> set[str]:
     texts = [
         *strings(study.plan.model_dump(mode="json")),
         *(endpoint.definition for endpoint in study.endpoints),
-        *(item.sentence for item in definitions(study.screened, study.plan.derive)),
+        *(word for lines in defined(study).values() for line in lines for word in astuple(line)),
         *(str(note) for endpoint in study.endpoints for note in endpoint.notes),
         *(str(note) for note in (*study.screened.notes, *study.flow.notes)),
         *(level for item in (*study.design.baseline, *study.design.score.covariates) for level in item.levels),

@@ -208,7 +208,8 @@ def test_headings_captions_and_notes_are_sentences(name: str) -> None:
             assert block.caption
             assert block.alt.endswith(".")
         if isinstance(block, Paragraph) and block.kind == "body":
-            assert plain(block.parts, {}).rstrip().endswith((".", "?")), plain(block.parts, {})
+            words = plain(block.parts, labels(document)).rstrip()
+            assert words.endswith((".", "?")), words
 
 
 @every_plan

@@ -43,7 +43,8 @@ def _names(text: RuleText, models: Sequence[RuleText]) -> Iterable[str]:
         return
     numbers = {name for name, argument in text.arguments.items() if argument.takes == "number"}
     for name in models[-1].arguments:
-        if all(name in model.arguments for model in models) and name not in {*text.arguments, *text.cutoffs}:
+        asked = all(name in model.arguments and _needed(model.arguments[name]) for model in models)
+        if asked and name not in {*text.arguments, *text.cutoffs}:
             yield f"`arguments` lacks `{name}`, which is needed to compute it"
     for name in models[-1].cutoffs:
         if all(name in model.cutoffs for model in models) and name not in {*text.cutoffs, *numbers}:

@@ -146,6 +146,8 @@ def _changed_set(name: str, path: Path) -> tuple[ByEdition[Any], RuleFile]:
     except PlanError as error:
         problems += error.problems
         made = {}
+    # A fault of an argument shows again in every shipped rule that shares it; the first of them is the user's.
+    problems = [p for p in problems if p.where.startswith(tuple(own))] or problems
     if problems:
         raise PlanError([Problem(f"{path.name}: {p.where}", p.what, p.remedy) for p in dict.fromkeys(problems)])
     replaced = tuple(rule for rule in own if rule in shipped)

@@ -1,5 +1,6 @@
 """What a report was made from and with: enough to make it again."""
 
+import dataclasses
 import hashlib
 import platform
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ def software() -> str:
 
 
 def manifest(study: Study, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return what went in (with its SHA-256), the options in force, and the SHA-256 of what came out."""
+    """Return what went in and the SHA-256 of it, the options in force, and the SHA-256 of what came out."""
     source = study.screened.source
     return {
         "data": {
@@ -37,6 +38,7 @@ def manifest(study: Study, files: Mapping[str, bytes]) -> dict[str, Any]:
             "encoding": source.encoding,
             "rows": source.rows,
         },
+        "rules": [dataclasses.asdict(own) for own in study.rules.files],
         "plan": study.plan.model_dump(mode="json", by_alias=True),
         "seed": study.plan.bootstrap.seed,
         "versions": dict(versions()),

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from counterpoise.balance import Weighting
-from counterpoise.cohort import definitions
 from counterpoise.estimate import STACKED
 from counterpoise.oncology.definition import phrase
+from counterpoise.report.content.definitions import definitions_blocks
 from counterpoise.report.content.group_weighting import whose
 from counterpoise.report.content.matching_methods import matching_methods
 from counterpoise.report.content.tables import horizon
@@ -32,15 +32,11 @@ ORDER = "Eligibility rules were applied in the order of the table."
 def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Write the methods of a paper, one paragraph a topic."""
     yield Heading(1, "Methods", "methods")
-    yield Heading(2, "Patients and variables", "methods-patients")
+    yield Heading(2, "Patients", "methods-patients")
     yield Paragraph(
         (f"{_sentence(study.plan.study.setting)}{ORDER if study.flow.steps else 'There were no eligibility rules.'}",)
     )
-    described = definitions(study.screened, study.plan.derive, study.rules)
-    if described:
-        yield Bullets(tuple((item.sentence,) for item in described))
-    yield Heading(2, "Endpoints", "methods-endpoints")
-    yield Bullets(tuple((endpoint.definition,) for endpoint in study.endpoints))
+    yield from definitions_blocks(study)
     yield Heading(2, "Statistics", "methods-statistics")
     topics = _descriptions(study), _survival(study), _adjustment(study), _weighted_groups(study), _subgroups(study)
     for paragraph in topics:
