@@ -1,5 +1,6 @@
 """A whole study, from the plan and the table to the findings: one line a stage."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,14 @@ from counterpoise.estimate import (
     weighted_groups_problem,
 )
 from counterpoise.findings import Finding, exposure_misclassified, review, toxicity_line, toxicity_scale
+from counterpoise.oncology.answers import QueryList, answered, read_answers
+from counterpoise.oncology.quality import check_records
+from counterpoise.oncology.records import ROLES, RecordOptions, records, role_problems
 from counterpoise.oncology.rule_sets import SHIPPED, RuleSets, load_rule_sets
 from counterpoise.plan import Plan, PublishedSection, load_plan, load_published, name_problems
-from counterpoise.read import PartialDates, Table, check_rule, read_table, table_from_frame
+from counterpoise.read import Column, PartialDates, Table, check_rule, read_raw, read_table, table_from_frame
+from counterpoise.read.partial_dates import complete_dates
+from counterpoise.read.unread import Unread, type_leniently
 
 Progress = Callable[[str, float], None]
 
@@ -57,6 +63,7 @@ class Study:
     folder: Path
     rules: RuleSets
     screened: Table
+    queries: QueryList | None
     flow: Flow
     endpoints: tuple[EndpointTimes, ...]
     design: Design
@@ -97,6 +104,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     rules = load_rule_sets(plan.rules, folder)
     cohort = select(plan, read(plan, folder, table), rules)
     published = _published(plan, folder)
+    queries = checked_records(plan, folder, cohort.screened) if plan.records else None
     tell("Estimating", 0.1)
     analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
     return Study(
@@ -104,6 +112,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         folder=folder,
         rules=rules,
         screened=cohort.screened,
+        queries=queries,
         flow=cohort.flow,
         endpoints=cohort.endpoints,
         design=cohort.design,
@@ -142,6 +151,46 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
     return ()
 
 
+def list_queries(plan: Plan | Path | str, *, earlier: Path | None = None) -> QueryList:
+    """Check the records of a plan's table, also where errors in them keep the study itself from running.
+
+    `earlier` is a list written before: its answers are kept, beside those that the plan names. Raises `PlanError` or
+    `DataError` where the plan, the table as a whole or a list of answers cannot be read.
+    """
+    plan, folder = _plan_and_folder(plan)
+    roles = (plan.records or RecordOptions()).columns(_follow_up(plan))
+    raw = read_raw(folder / plan.data.file)
+    declared = dict(plan.data.columns)
+    for role, column in roles.items():
+        if column in raw.names and column not in declared and not ROLES[role].codes:
+            declared[column] = Column(kind=ROLES[role].kinds[0])
+    completed = complete_dates(
+        raw, plan.data.id, declared, PartialDates(plan.data.partial_dates, plan.data.partial_years)
+    )
+    table, unread = type_leniently(completed, id_column=plan.data.id, columns=declared)
+    absent = [p for p in role_problems(table.columns, roles) if p.what.startswith("there is no column")]
+    if absent:
+        raise PlanError(absent)
+    return checked_records(plan, folder, table, unread, earlier)
+
+
+def checked_records(
+    plan: Plan, folder: Path, table: Table, unread: tuple[Unread, ...] = (), earlier: Path | None = None
+) -> QueryList:
+    """Check the records of a table, and set the answers beside the queries."""
+    cutoff = plan.follow_up.cutoff if plan.follow_up else None
+    as_of = plan.quality.as_of or dt.date.today()
+    roles = (plan.records or RecordOptions()).columns(_follow_up(plan))
+    quality = check_records(records(table, roles, cutoff=cutoff, as_of=as_of), unread)
+    named = folder / plan.quality.answers if plan.quality.answers else None
+    files = dict.fromkeys(path.resolve() for path in (named, earlier) if path)
+    return answered(quality, [read_answers(path) for path in files])
+
+
+def _follow_up(plan: Plan) -> dict[str, object]:
+    return plan.follow_up.model_dump() if plan.follow_up else {}
+
+
 def read(plan: Plan, folder: Path, table: IntoDataFrame | None = None) -> Table:
     """Read the plan's table, or take the dataframe given, and put its rows into canonical order."""
     data = plan.data
@@ -170,6 +219,7 @@ def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
 def _derive(plan: Plan, table: Table, rules: RuleSets) -> Table:
     """Add the derived variables, reporting the problems of names, derivations and rules together."""
     problems = name_problems(plan, table.columns)
+    problems += role_problems(table.columns, plan.records.columns({})) if plan.records else []
     try:
         derived = derive(table, plan.derive, rules)
     except PlanError as error:

@@ -98,6 +98,19 @@ def run(
     _report(plan, out or Path(f"{plan.stem}-report"), _formats(formats), quiet=quiet)
 
 
+@app.command(epilog="Example: counterpoise queries study.toml --output queries.xlsx")
+def queries(
+    plan: PlanFile,
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="The Excel list; answers that it holds already are kept.")
+    ] = Path("queries.xlsx"),
+) -> None:
+    """Check the records, and write what is to be asked as a list for Excel; errors in them do not stop it."""
+    from counterpoise.report.queries import write_queries
+
+    screen.show_queries(write_queries(plan, output), output)
+
+
 @app.command(epilog="Example: counterpoise schema > study.schema.json")
 def schema() -> None:
     """Print the JSON Schema of the plan, with which an editor completes and checks it."""

@@ -15,6 +15,7 @@ import typer
 from counterpoise.errors import CounterpoiseError, DataError, PlanError, Problem, ProblemsError
 
 if TYPE_CHECKING:
+    from counterpoise.oncology.answers import QueryList
     from counterpoise.study import Study
 
 Watch = Callable[[str, float], None]
@@ -63,6 +64,18 @@ def show_plan(plan: Path, guessed: Sequence[str]) -> None:
         _wrapped("  ", role, error=False)
     typer.echo()
     _wrapped("", f"Next: counterpoise check {plan}", error=False)
+
+
+def show_queries(found: "QueryList", path: Path) -> None:
+    """Say where the list of queries is, how many wait, and which answers could not be used."""
+    _wrapped("Queries: ", str(path), error=False)
+    errors = sum(query.severity == "error" for query in found.open)
+    patients = len({query.patient for query in found.open})
+    closed = len(found.asked) - len(found.open)
+    what = f"{len(found.open)} open ({errors} errors) about {patients} patients, {closed} closed"
+    _wrapped("", f"{what}; {len(found.quality.run)} checks run, {len(found.quality.not_run)} not.", error=False)
+    for remark in found.remarks:
+        _wrapped("Note: ", str(remark), error=True)
 
 
 def show_unprintable(characters: str) -> None:

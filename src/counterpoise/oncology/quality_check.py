@@ -13,6 +13,7 @@ from counterpoise.oncology.rule_tables import read_rules
 from counterpoise.read.codebook import Options
 
 CheckSeverity = Literal["error", "query", "note"]
+EMPTY = "(empty)"
 _ID_DIGITS = 10
 
 
@@ -103,7 +104,9 @@ class Query:
         """The cells concerned, as one line of text; for a whole column, its name."""
         if self.row is None:
             return "; ".join(self.columns)
-        return "; ".join(f"{column} = {value}" for column, value in zip(self.columns, self.values, strict=True))
+        return "; ".join(
+            f"{column} = {value or EMPTY}" for column, value in zip(self.columns, self.values, strict=True)
+        )
 
 
 def query_id(check: str, patient: str, shown: str) -> str:

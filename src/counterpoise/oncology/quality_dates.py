@@ -43,7 +43,7 @@ def transposed_digits(records: Records, check: Check) -> list[Hit]:
 
 
 def mistyped_year(records: Records, check: Check) -> list[Hit]:
-    """Find dates that fit in the year before or after, or in a year that differs in one digit."""
+    """Find dates that fit a year or a century before or after, or in a year that differs in one digit."""
     del check
     return _hits(records, _years)
 
@@ -100,7 +100,8 @@ def _years(day: dt.date) -> Iterator[dt.date]:
     text = f"{day.year:04d}"
     changed = {int(f"{text[:at]}{digit}{text[at + 1 :]}") for at in range(4) for digit in "0123456789"}
     for year in sorted(
-        {day.year - 1, day.year + 1, *changed} - {day.year}, key=lambda year: (abs(year - day.year), year)
+        {day.year - 1, day.year + 1, day.year - 100, day.year + 100, *changed} - {day.year},
+        key=lambda year: (abs(year - day.year), year),
     ):
         if year in _YEARS:
             yield from _valid(f"{year:04d}{day:%m%d}")

@@ -6,6 +6,7 @@ from counterpoise.balance import AlternativeOptions, GroupWeightOptions, MatchOp
 from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
 from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.oncology.answers import QualityOptions
 from counterpoise.oncology.records import RecordOptions
 from counterpoise.oncology.toxicity import ToxicityOptions
 from counterpoise.read import Column
@@ -75,6 +76,7 @@ class Plan(Options):
     treatment: TreatmentOptions = Field(description="The two arms, and a finer grouping of them.")
     follow_up: FollowUpOptions | None = Field(default=None, description="The dates that endpoints are made from.")
     records: RecordOptions | None = Field(default=None, description="Left out: the records are not checked.")
+    quality: QualityOptions = Field(default=QualityOptions(), description="The queries about the records.")
     endpoints: dict[str, EndpointOptions] = Field(description="The endpoints by name; the first is quoted first.")
     table_one: TableOneOptions = Field(default=TableOneOptions(), description="The baseline table.")
     cox: CoxOptions = Field(default=CoxOptions(), description="The multivariable Cox models.")
