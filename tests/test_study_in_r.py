@@ -30,7 +30,13 @@ TOPICS = (
     "toxicity",
     "findings",
 )
-FURTHER = {"first_sites": "endpoints", "grades": "toxicity", "incidence": "toxicity", "records": "toxicity"}
+FURTHER = {
+    "first_sites": "endpoints",
+    "grades": "toxicity",
+    "incidence": "toxicity",
+    "records": "toxicity",
+    "imn_findings": "immortal_time",
+}
 """Topics that a script of their own computes, with the file of its values."""
 # A p-value doubles the error of its z, and a fit stops where the log-likelihood is flat to the last digit.
 TOLERANCE = 1e-8

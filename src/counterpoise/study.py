@@ -1,10 +1,11 @@
 """A whole study, from the plan and the table to the findings: one line a stage."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from narwhals.typing import IntoDataFrame
 
 from counterpoise.balance import MatchOptions
@@ -20,7 +21,10 @@ from counterpoise.cohort import (
     endpoint_times,
     tabulate_toxicity,
 )
-from counterpoise.design import Design, Selection, canonical_order, covariate, make_design
+from counterpoise.cohort.exposure import exposures
+from counterpoise.cohort.time_zero import TimeZeroFacts, time_zero_facts
+from counterpoise.design import Design, Selection, Terms, canonical_order, covariate, design_terms, make_design
+from counterpoise.design.time_zero import TimeZeroDesign, in_months
 from counterpoise.errors import DataError, InputError, PlanError, Problem, ProblemsError
 from counterpoise.estimate import (
     AdverseEvent,
@@ -211,9 +215,34 @@ def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
     timed = endpoint_times(included, plan.follow_up, plan.endpoints, rules)
     endpoints = tuple(timed[name] for name in plan.endpoints)
     design = make_design(included, endpoints, plan.treatment, _selection(plan))
+    design = replace(design, time_zero=_time_zero(plan, included, timed, design))
+    design = replace(design, dates=_dates(plan, included, endpoints, design))
     toxic = dated_events(included, plan.toxicity, plan.follow_up) if plan.toxicity else ()
     doses = boost_doses(included, plan.records) if plan.records else None
     return Cohort(table, included, flow, endpoints, design, toxic, doses)
+
+
+def _dates(plan: Plan, included: Table, endpoints: Sequence[EndpointTimes], design: Design) -> TimeZeroFacts | None:
+    """Return what the dates say of time zero, on the first endpoint that is made of dates."""
+    dated = next((item for item in endpoints if plan.endpoints[item.name].time is None), None)
+    if dated is None or plan.follow_up is None:
+        return None
+    rules = [criterion.rule for criterion in plan.eligibility]
+    start = plan.time_zero.treatment_start if plan.time_zero else None
+    treated = design.treatment.received
+    return time_zero_facts(included, plan.follow_up, plan.endpoints, dated, treated, rules, start)
+
+
+def _time_zero(
+    plan: Plan, included: Table, timed: Mapping[str, EndpointTimes], design: Design
+) -> TimeZeroDesign | None:
+    if plan.time_zero is None:
+        return None
+    received = design.treatment.received
+    made = exposures(included, plan.follow_up, plan.endpoints, timed, plan.time_zero, received)
+    items = [covariate(included, name) for name in plan.time_zero.covariates]
+    terms = design_terms(items) if items else Terms((), np.zeros((design.size, 0)), (), ())
+    return in_months(plan.time_zero, made, terms)
 
 
 def _derive(plan: Plan, table: Table, rules: RuleSets) -> Table:
@@ -251,6 +280,7 @@ def _selection(plan: Plan) -> Selection:
         calipers=plan.balance.matching.measured if plan.balance else (),
         group_score=_group_score(plan),
         factorial=plan.balance.groups.factorial if plan.balance and plan.balance.groups else None,
+        time_zero=plan.time_zero.covariates if plan.time_zero else (),
         response=(plan.response.column, plan.response.examined_by) if plan.response else None,
     )
 

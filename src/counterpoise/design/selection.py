@@ -21,6 +21,7 @@ class Selection:
 
     `matching` are columns that an option of matching names; `calipers` those of them that must be numbers.
     `group_score` are the covariates by which all groups are weighted, `factorial` the two treatments they combine.
+    `time_zero` are the covariates of the remedies of immortal time.
     """
 
     baseline: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Selection:
     calipers: tuple[str, ...] = ()
     group_score: tuple[str, ...] = ()
     factorial: tuple[str, str] | None = None
+    time_zero: tuple[str, ...] = ()
 
 
 def selection_problems(table: Table, options: TreatmentOptions, selection: Selection) -> list[Problem]:
@@ -46,7 +48,7 @@ def selection_problems(table: Table, options: TreatmentOptions, selection: Selec
     problems = unknown + [
         problem for key, names in varying for name in names for problem in _variation(table, key, name)
     ]
-    models = [(key, names) for key, names in varying if key.split(".")[0] in ("balance", "cox")]
+    models = [(key, names) for key, names in varying if key.split(".")[0] in ("balance", "cox", "time_zero")]
     return problems or [problem for key, names in models for problem in _completeness(table, key, names)]
 
 
@@ -67,6 +69,7 @@ def _parts(
         ("response", selection.response or (), FLAG),
         ("balance.groups.covariates", own_score, DESCRIBED),
         ("balance.groups.factorial", selection.factorial or (), FLAG),
+        ("time_zero.covariates", selection.time_zero, DESCRIBED),
         ("balance.matching", selection.matching, DESCRIBED),
         ("balance.matching.covariate_calipers and cutpoints", selection.calipers, MEASURED),
     )

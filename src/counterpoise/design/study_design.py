@@ -8,10 +8,12 @@ import numpy as np
 import polars as pl
 
 from counterpoise.cohort import EndpointTimes
+from counterpoise.cohort.time_zero import TimeZeroFacts
 from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms
 from counterpoise.design.factorial import Factorial, factorial_problem
 from counterpoise.design.options import TreatmentOptions
 from counterpoise.design.selection import Selection, selection_problems
+from counterpoise.design.time_zero import TimeZeroDesign
 from counterpoise.errors import DataError, Problem
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.read.table import Table
@@ -92,6 +94,10 @@ class Design:
     """The covariates by which all groups are weighted; None where they are not, or by those of the score."""
     factorial: Factorial | None = None
     """The two treatments whose combinations are the groups, where the plan names them."""
+    dates: TimeZeroFacts | None = None
+    """What the dates say of time zero; None where no endpoint is made of dates."""
+    time_zero: TimeZeroDesign | None = None
+    """What the remedies of immortal time need; None where the plan asks for none."""
 
     @property
     def size(self) -> int:

@@ -64,6 +64,7 @@ from counterpoise.estimate.subgroups import (
     subgroup_analysis,
 )
 from counterpoise.estimate.summaries import DoseSummary, EventShare, dose_summary, event_share
+from counterpoise.estimate.time_zero import TimeZeroAnalysis, TimeZeroEffect
 from counterpoise.estimate.toxicity import (
     AdverseEvent,
     ArmIncidence,
@@ -122,6 +123,8 @@ __all__ = [
     "SubgroupEffect",
     "SubgroupOptions",
     "SubgroupVariable",
+    "TimeZeroAnalysis",
+    "TimeZeroEffect",
     "ToxicIncidence",
     "ToxicityComparison",
     "WeightedGroupComparison",

@@ -21,6 +21,7 @@ from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOpt
 from counterpoise.estimate.stability import stability
 from counterpoise.estimate.subgroups import subgroup_analysis
 from counterpoise.estimate.summaries import EventShare, event_share
+from counterpoise.estimate.time_zero import time_zero_analyses
 
 Progress = Callable[[str, float], None]
 
@@ -90,6 +91,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         alternatives=alternatives,
         matched_groups=_matched_groups(design, adjustments, options),
         weighted_groups=weighted_groups(design, options.group_weights, horizon, curves, ties),
+        time_zero=time_zero_analyses(design, horizon, curves, ties, options.bootstrap),
     )
 
 

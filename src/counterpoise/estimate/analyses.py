@@ -14,6 +14,7 @@ from counterpoise.estimate.hazards import HazardModel, HazardTable
 from counterpoise.estimate.stability import Stability
 from counterpoise.estimate.subgroups import SubgroupAnalysis
 from counterpoise.estimate.summaries import EventShare
+from counterpoise.estimate.time_zero import TimeZeroAnalysis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,7 @@ class Analyses:
     not asked for, or the method has no ties to break. `matched_groups` compares all groups in sets by common referent;
     None where the plan names no referent. `alternatives` are further adjustments, the main weighting first; none
     where the plan asks for none. `weighted_groups` compares all groups weighted to one population; None where the plan
-    has no [balance.groups].
+    has no [balance.groups]. `time_zero` sets the remedies of immortal time beside the naive analysis.
     """
 
     baseline: BaselineTable
@@ -53,6 +54,7 @@ class Analyses:
     alternatives: tuple[AlternativeAnalysis, ...] = ()
     matched_groups: MatchedGroups | None = None
     weighted_groups: WeightedGroups | None = None
+    time_zero: tuple[TimeZeroAnalysis, ...] = ()
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""

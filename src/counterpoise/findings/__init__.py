@@ -22,6 +22,12 @@ from counterpoise.findings.subgroups import (
     subgroups_not_balanced,
     subgroups_with_few_events,
 )
+from counterpoise.findings.time_zero import (
+    exposure_after_event,
+    guarantee_time,
+    immortal_time,
+    treatment_by_response,
+)
 from counterpoise.findings.toxicity import toxicity_line, toxicity_scale
 from counterpoise.findings.variance import bootstrap_failures, tests_on_either_side, weighted_against_naive
 from counterpoise.findings.weights import extreme_weights
@@ -29,6 +35,10 @@ from counterpoise.findings.weights import extreme_weights
 Rule = Callable[[Design, Analyses], Iterable[Finding]]
 
 RULES: tuple[Rule, ...] = (
+    immortal_time,
+    exposure_after_event,
+    guarantee_time,
+    treatment_by_response,
     weighted_against_naive,
     events_per_variable,
     models_without_answer,

@@ -44,12 +44,20 @@ def inner_problems(plan: Plan, name: str) -> list[Problem]:
         problems += _matching_problems(plan.balance, plan.treatment.groups, name)
         problems += _alternative_problems(plan.balance, name)
         problems += _group_problems(plan, name)
+    problems += _time_zero_problems(plan, name)
     if plan.balance and plan.balance.weights.truncate and plan.bootstrap.replicates:
         what = "is not known to the bootstrap"
         problems.append(
             Problem(f"{name}: balance.weights.truncate", what, "set bootstrap.replicates = 0, or remove `truncate`")
         )
     return problems
+
+
+def _time_zero_problems(plan: Plan, name: str) -> Iterable[Problem]:
+    """Find clones whose intervals nobody draws."""
+    if plan.time_zero and "clone_censor_weight" in plan.time_zero.remedies and plan.bootstrap.replicates < 2:
+        what = "`clone_censor_weight` has its intervals from the bootstrap, which is off"
+        yield Problem(f"{name}: time_zero.remedies", what, "set bootstrap.replicates, such as 1000")
 
 
 def _matching_problems(balance: BalanceOptions, groups: str | None, name: str) -> Iterable[Problem]:
@@ -153,6 +161,7 @@ def _lists(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("cox.group_covariates", plan.cox.group_covariates or ()),
         ("balance.covariates", plan.balance.covariates if plan.balance else ()),
         ("balance.groups.covariates", (groups.covariates or ()) if groups else ()),
+        ("time_zero.covariates", plan.time_zero.covariates if plan.time_zero else ()),
         ("subgroups.by", plan.subgroups.by if plan.subgroups else ()),
         ("doses.columns", plan.doses.columns if plan.doses else ()),
         ("balance.matching.exact", matching.exact if matching else ()),

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from counterpoise.balance import AlternativeOptions, GroupWeightOptions, MatchOptions, WeightOptions
 from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
+from counterpoise.cohort.time_zero import TimeZeroOptions
 from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
 from counterpoise.oncology.answers import QualityOptions
@@ -82,6 +83,9 @@ class Plan(Options):
     cox: CoxOptions = Field(default=CoxOptions(), description="The multivariable Cox models.")
     curves: CurveOptions = Field(default=CurveOptions(), description="The survival curves and every interval.")
     balance: BalanceOptions | None = Field(default=None, description="Left out: no adjusted comparison is made.")
+    time_zero: TimeZeroOptions | None = Field(
+        default=None, description="Left out: no remedy of immortal time is tried; a finding says where one is needed."
+    )
     bootstrap: BootstrapOptions = Field(default=BootstrapOptions(), description="The bootstrap of the whole chain.")
     subgroups: SubgroupOptions | None = Field(default=None, description="Left out: no subgroups are shown.")
     toxicity: ToxicityOptions | None = Field(default=None, description="Left out: no toxicity is tabulated.")

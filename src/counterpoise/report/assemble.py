@@ -14,6 +14,7 @@ from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
 from counterpoise.report.content.published import published_section
 from counterpoise.report.content.subgroups import subgroups_section
+from counterpoise.report.content.time_zero import time_zero_section
 from counterpoise.report.content.toxicity import toxicity_section
 from counterpoise.report.document import Block, Document
 from counterpoise.report.numbers import Numbers
@@ -32,6 +33,7 @@ SECTIONS: tuple[Section, ...] = (
     balance_section,
     adjusted_section,
     alternatives_section,
+    time_zero_section,
     matched_groups_section,
     weighted_groups_section,
     subgroups_section,

@@ -96,4 +96,23 @@ gold("clones_bootstrap", "time_zero", {
   list(replicates = nrow(runs), sd = arr(apply(runs, 2, sd)), sd_difference = sd(runs[, 3] - runs[, 2]))
 })
 
+# the bundled study: everyone had to reach the end of radiotherapy --------------------------------------------------------
+imn <- local({
+  raw <- read.csv("../../../src/counterpoise/examples/imn/imn_screened.csv", na.strings = "")
+  d <- subset(raw, supraclavicular_met != 1 & bilateral != 1 & cM != "M1" & distant_met_at_dx != 1 & excisional_biopsy_before_nac != 1 &
+                prior_malignancy != 1 & curative_surgery == 1 & nac_completed == 1 & rt_completed == 1 & !is.na(last_followup_date))
+  for (v in c("dx_date", "rt_end", "death_date", "last_followup_date")) d[[v]] <- as.Date(d[[v]])
+  d$died <- !is.na(d$death_date) & d$death_date <= as.Date("2023-05-31")
+  d$end <- pmin(d$death_date, d$last_followup_date, as.Date("2023-05-31"), na.rm = TRUE)
+  within(d, { total <- as.numeric(end - dx_date); until <- as.numeric(rt_end - dx_date) })
+})
+gold("imn_findings", "imn_screened", {
+  months <- 30.4375; v <- function(x) list(value = x)
+  found <- with(imn, list(patients = nrow(imn), median = median(until) / months, earliest = min(until) / months, latest = max(until) / months,
+    share = sum(until) / sum(total), expected = sum(died) / sum(total - until) * sum(until), first_event = min(total[died]) / months,
+    control = median(until[imn_boost == 0]) / months, treated = median(until[imn_boost == 1]) / months))
+  stopifnot(imn$until >= 0, imn$until < imn$total)
+  names(found) <- paste0("findings.guarantee_time.", names(found)); lapply(found, v)
+})
+
 save_gold("immortal_time.json")

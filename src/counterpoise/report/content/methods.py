@@ -9,6 +9,7 @@ from counterpoise.report.content.definitions import definitions_blocks
 from counterpoise.report.content.group_weighting import whose
 from counterpoise.report.content.matching_methods import matching_methods
 from counterpoise.report.content.tables import horizon
+from counterpoise.report.content.time_zero import time_zero_methods
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
 from counterpoise.report.numbers import Numbers
 from counterpoise.report.provenance import software
@@ -38,7 +39,14 @@ def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     )
     yield from definitions_blocks(study)
     yield Heading(2, "Statistics", "methods-statistics")
-    topics = _descriptions(study), _survival(study), _adjustment(study), _weighted_groups(study), _subgroups(study)
+    topics = (
+        _descriptions(study),
+        _survival(study),
+        _adjustment(study),
+        time_zero_methods(study),
+        _weighted_groups(study),
+        _subgroups(study),
+    )
     for paragraph in topics:
         if paragraph:
             yield Paragraph(numbers.parts(paragraph))
