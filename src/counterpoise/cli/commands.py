@@ -119,6 +119,33 @@ def schema() -> None:
     typer.echo(json.dumps(plan_schema(), indent=2, ensure_ascii=False))
 
 
+@app.command(
+    epilog="Examples:\n\ncounterpoise rules\n\ncounterpoise rules receptors --save my_receptors.toml",
+)
+def rules(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A rule set, which is printed as TOML.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to a new file instead.")] = None,
+) -> None:
+    """List the rules that a plan may name, with their editions, or print one rule set for you to change."""
+    from counterpoise.cli.rule_list import rule_lines, rule_set_text
+
+    if name is None:
+        if save is not None:
+            raise typer.BadParameter("name the rule set that is to be saved.", param_hint="--save")
+        typer.echo("\n".join(rule_lines()))
+        return
+    text = rule_set_text(name)
+    if save is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with save.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise typer.BadParameter(f"`{save}` exists; choose another name.", param_hint="--save") from error
+    typer.echo(f"Rules: {save}")
+
+
 def _formats(text: str) -> tuple[str, ...]:
     wanted = tuple(word.strip().lower() for word in text.split(",") if word.strip())
     unknown = [word for word in wanted if word not in FORMATS]
