@@ -51,6 +51,8 @@ NOT_ESTIMATED = {
     "findings.balance_after_weighting.threshold",
     "findings.follow_up_reach.horizon",
     "findings.subgroups_not_balanced.threshold",
+    "findings.definitions_differ.level",
+    "findings.definitions_differ.limit",
     *(f"{endpoint}.weighted.bootstrap_failed" for endpoint in ("os", "dfs", "lrrfs", "dmfs")),
 }
 BOOTSTRAPPED = tuple(golden("imn_study", "bootstrap"))

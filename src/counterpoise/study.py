@@ -14,11 +14,13 @@ from counterpoise.cohort import (
     DatedEvents,
     EndpointTimes,
     Flow,
+    RedefinedTimes,
     apply_eligibility,
     boost_doses,
     dated_events,
     derive,
     endpoint_times,
+    redefined_times,
     tabulate_toxicity,
 )
 from counterpoise.cohort.exposure import exposures
@@ -70,6 +72,7 @@ class Study:
     queries: QueryList | None
     flow: Flow
     endpoints: tuple[EndpointTimes, ...]
+    redefined: tuple[RedefinedTimes, ...]
     design: Design
     analyses: Analyses
     doses: tuple[DoseSummary, ...]
@@ -89,6 +92,7 @@ class Cohort:
     included: Table
     flow: Flow
     endpoints: tuple[EndpointTimes, ...]
+    redefined: tuple[RedefinedTimes, ...]
     design: Design
     toxic_events: tuple[DatedEvents, ...]
     boost_doses: BoostDoses | None
@@ -119,6 +123,7 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         queries=queries,
         flow=cohort.flow,
         endpoints=cohort.endpoints,
+        redefined=cohort.redefined,
         design=cohort.design,
         analyses=analyses,
         doses=_doses(plan, cohort),
@@ -214,12 +219,13 @@ def select(plan: Plan, table: Table, rules: RuleSets = SHIPPED) -> Cohort:
         raise DataError([Problem("plan: eligibility", _nobody(flow), "check the rules, and the coding of the columns")])
     timed = endpoint_times(included, plan.follow_up, plan.endpoints, rules)
     endpoints = tuple(timed[name] for name in plan.endpoints)
-    design = make_design(included, endpoints, plan.treatment, _selection(plan))
+    redefined = redefined_times(included, plan.follow_up, plan.endpoints, plan.definitions, rules)
+    design = make_design(included, endpoints, plan.treatment, _selection(plan), redefined)
     design = replace(design, time_zero=_time_zero(plan, included, timed, design))
     design = replace(design, dates=_dates(plan, included, endpoints, design))
     toxic = dated_events(included, plan.toxicity, plan.follow_up) if plan.toxicity else ()
     doses = boost_doses(included, plan.records) if plan.records else None
-    return Cohort(table, included, flow, endpoints, design, toxic, doses)
+    return Cohort(table, included, flow, endpoints, redefined, design, toxic, doses)
 
 
 def _dates(plan: Plan, included: Table, endpoints: Sequence[EndpointTimes], design: Design) -> TimeZeroFacts | None:

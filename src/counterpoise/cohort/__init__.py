@@ -8,6 +8,7 @@ from counterpoise.cohort.endpoint_options import EndpointOptions, FollowUpOption
 from counterpoise.cohort.first_sites import FIRST_SITES, FirstSites, first_sites
 from counterpoise.cohort.follow_up import endpoint_times
 from counterpoise.cohort.ledger import LedgerEntry, ledger
+from counterpoise.cohort.redefined import DefinitionOptions, RedefinedTimes, redefined_times
 from counterpoise.cohort.toxic_events import DatedEvents, dated_events
 from counterpoise.cohort.toxicity import tabulate_toxicity
 
@@ -17,6 +18,7 @@ __all__ = [
     "CriterionOptions",
     "DatedEvents",
     "Definition",
+    "DefinitionOptions",
     "DeriveOptions",
     "EndpointOptions",
     "EndpointTimes",
@@ -25,6 +27,7 @@ __all__ = [
     "FlowStep",
     "FollowUpOptions",
     "LedgerEntry",
+    "RedefinedTimes",
     "apply_eligibility",
     "boost_doses",
     "competing_codes",
@@ -34,5 +37,6 @@ __all__ = [
     "endpoint_times",
     "first_sites",
     "ledger",
+    "redefined_times",
     "tabulate_toxicity",
 ]

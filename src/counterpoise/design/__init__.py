@@ -14,10 +14,12 @@ from counterpoise.design.study_design import (
     Design,
     Endpoint,
     Groups,
+    RedefinedEndpoint,
     Response,
     Treatment,
     canonical_order,
     make_design,
+    of_patients,
 )
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Endpoint",
     "Factorial",
     "Groups",
+    "RedefinedEndpoint",
     "Response",
     "ResponseOptions",
     "Selection",
@@ -40,4 +43,5 @@ __all__ = [
     "design_terms",
     "level_indicators",
     "make_design",
+    "of_patients",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from counterpoise.cohort import EndpointTimes
+from counterpoise.cohort import EndpointTimes, RedefinedTimes
 from counterpoise.cohort.time_zero import TimeZeroFacts
 from counterpoise.design.covariates import Covariate, Terms, covariate, design_terms
 from counterpoise.design.factorial import Factorial, factorial_problem
@@ -67,6 +67,20 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RedefinedEndpoint:
+    """An endpoint under another definition: that of the `rows` (m,) who came under observation.
+
+    `source` is the name of the endpoint in the plan, `label` that of the definition.
+    """
+
+    definition: str
+    label: str
+    source: str
+    endpoint: Endpoint
+    rows: Counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Response:
     """A response, and whether what could have refuted it was examined."""
 
@@ -98,6 +112,8 @@ class Design:
     """What the dates say of time zero; None where no endpoint is made of dates."""
     time_zero: TimeZeroDesign | None = None
     """What the remedies of immortal time need; None where the plan asks for none."""
+    redefined: tuple[RedefinedEndpoint, ...] = ()
+    """The endpoints under the other definitions of the plan."""
 
     @property
     def size(self) -> int:
@@ -117,7 +133,11 @@ def canonical_order(table: Table) -> Table:
 
 
 def make_design(
-    table: Table, endpoints: Sequence[EndpointTimes], options: TreatmentOptions, selection: Selection
+    table: Table,
+    endpoints: Sequence[EndpointTimes],
+    options: TreatmentOptions,
+    selection: Selection,
+    redefined: Sequence[RedefinedTimes] = (),
 ) -> Design:
     """Carry the included patients over the border.
 
@@ -131,7 +151,9 @@ def make_design(
         *_event_problems(endpoints),
         *selection_problems(table, options, selection),
     ]
-    problems = problems or _factorial_problems(table, options, selection)
+    problems = (
+        problems or _factorial_problems(table, options, selection) or _dropped_problems(table, options, redefined)
+    )
     if problems:
         raise DataError(problems)
     treatment = _treatment(covariate(table, options.column), options)
@@ -150,6 +172,27 @@ def make_design(
         matching=tuple(covariate(table, name) for name in selection.matching if name not in selection.score),
         group_score=_terms(table, selection.group_score) if selection.group_score else None,
         factorial=Factorial(*(covariate(table, name) for name in selection.factorial)) if selection.factorial else None,
+        redefined=tuple(
+            RedefinedEndpoint(r.definition, r.label, r.source, _endpoint(r.times), r.rows) for r in redefined
+        ),
+    )
+
+
+def of_patients(design: Design, rows: Counts) -> Design:
+    """Return treatment and score of some of the patients: what comparing the arms needs; the rest is left out."""
+    score = design.score
+    items = tuple(replace(item, values=item.values[rows]) for item in score.covariates)
+    return Design(
+        ids=tuple(design.ids[row] for row in rows),
+        treatment=replace(design.treatment, received=design.treatment.received[rows]),
+        groups=None,
+        endpoints=(),
+        baseline=(),
+        score=replace(score, covariates=items, x=score.x[rows]),
+        cox=Terms((), np.zeros((rows.size, 0)), (), ()),
+        cox_groups=Terms((), np.zeros((rows.size, 0)), (), ()),
+        subgroups=(),
+        response=None,
     )
 
 
@@ -197,6 +240,20 @@ def _event_problems(endpoints: Sequence[EndpointTimes]) -> list[Problem]:
         )
         for e in endpoints
         if not e.event.any()
+    ]
+
+
+def _dropped_problems(table: Table, options: TreatmentOptions, redefined: Sequence[RedefinedTimes]) -> list[Problem]:
+    received = covariate(table, options.column).values
+    return [
+        Problem(
+            f"plan: definitions `{item.definition}`",
+            f"leaves an arm empty: only {item.rows.size} of {received.size} patients come under observation for "
+            f"`{item.source}`",
+            "check its dates, or remove it",
+        )
+        for item in redefined
+        if np.unique(received[item.rows]).size < 2
     ]
 
 

@@ -55,6 +55,7 @@ from counterpoise.estimate.hazards import (
 )
 from counterpoise.estimate.matched import PAIR_ROBUST, SET_ROBUST, STRATA_ROBUST, STRATIFIED, TWO_WAY_ROBUST
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.redefined import DefinitionEffect, person_years
 from counterpoise.estimate.stability import Spread, Stability, stability
 from counterpoise.estimate.stacked import stacked_influence, stacked_std_error
 from counterpoise.estimate.subgroups import (
@@ -102,6 +103,7 @@ __all__ = [
     "CoxOptions",
     "CurveComparison",
     "CurveOptions",
+    "DefinitionEffect",
     "DoseSummary",
     "EventShare",
     "FactorialEffects",
@@ -150,6 +152,7 @@ __all__ = [
     "hazard_table",
     "matched_contrast",
     "matched_groups",
+    "person_years",
     "rate_difference",
     "stability",
     "stacked_influence",

@@ -18,6 +18,7 @@ from counterpoise.estimate.group_matching import MatchedGroups, matched_groups
 from counterpoise.estimate.group_weighting import weighted_groups
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
+from counterpoise.estimate.redefined import redefined_effects
 from counterpoise.estimate.stability import stability
 from counterpoise.estimate.subgroups import subgroup_analysis
 from counterpoise.estimate.summaries import EventShare, event_share
@@ -92,6 +93,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
         matched_groups=_matched_groups(design, adjustments, options),
         weighted_groups=weighted_groups(design, options.group_weights, horizon, curves, ties),
         time_zero=time_zero_analyses(design, horizon, curves, ties, options.bootstrap),
+        redefined=redefined_effects(design, adjustments, options.weights, horizon, curves, ties),
     )
 
 

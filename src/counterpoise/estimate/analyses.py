@@ -11,6 +11,7 @@ from counterpoise.estimate.curves import ArmCurve, CurveComparison, FollowUp
 from counterpoise.estimate.group_matching import MatchedGroups
 from counterpoise.estimate.group_weighting import WeightedGroups
 from counterpoise.estimate.hazards import HazardModel, HazardTable
+from counterpoise.estimate.redefined import DefinitionEffect
 from counterpoise.estimate.stability import Stability
 from counterpoise.estimate.subgroups import SubgroupAnalysis
 from counterpoise.estimate.summaries import EventShare
@@ -36,6 +37,7 @@ class Analyses:
     None where the plan names no referent. `alternatives` are further adjustments, the main weighting first; none
     where the plan asks for none. `weighted_groups` compares all groups weighted to one population; None where the plan
     has no [balance.groups]. `time_zero` sets the remedies of immortal time beside the naive analysis.
+    `redefined` are the endpoints under other definitions; none where the plan has no [[definitions]].
     """
 
     baseline: BaselineTable
@@ -55,6 +57,7 @@ class Analyses:
     matched_groups: MatchedGroups | None = None
     weighted_groups: WeightedGroups | None = None
     time_zero: tuple[TimeZeroAnalysis, ...] = ()
+    redefined: tuple[DefinitionEffect, ...] = ()
 
     def contrast(self, endpoint: str, adjustment: str) -> Contrast:
         """Return the comparison of one endpoint under one adjustment."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from counterpoise.design import Design
 from counterpoise.estimate import Analyses
 from counterpoise.findings.alternatives import adjustments_differ, adjustments_not_made
+from counterpoise.findings.definitions import definitions_differ, definitions_without_weights
 from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
 from counterpoise.findings.exposure import exposure_misclassified
@@ -56,6 +57,8 @@ RULES: tuple[Rule, ...] = (
     estimands_differ,
     adjustments_differ,
     adjustments_not_made,
+    definitions_differ,
+    definitions_without_weights,
     groups_not_weighted,
     group_weights,
     group_interaction,

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from counterpoise.balance import AlternativeOptions, GroupWeightOptions, MatchOptions, WeightOptions
-from counterpoise.cohort import CriterionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
+from counterpoise.cohort import CriterionOptions, DefinitionOptions, DeriveOptions, EndpointOptions, FollowUpOptions
 from counterpoise.cohort.time_zero import TimeZeroOptions
 from counterpoise.design import DoseOptions, ResponseOptions, TableOneOptions, TreatmentOptions
 from counterpoise.estimate import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
@@ -92,5 +92,8 @@ class Plan(Options):
     doses: DoseOptions | None = Field(default=None, description="Left out: no doses are summarised.")
     response: ResponseOptions | None = Field(
         default=None, description="Left out: nothing is said of a response that only some were examined for."
+    )
+    definitions: tuple[DefinitionOptions, ...] = Field(
+        default=(), description="Other definitions of the endpoints, set beside those of the plan."
     )
     published: PublishedOptions | None = Field(default=None, description="Left out: nothing is set beside.")

@@ -13,6 +13,7 @@ from counterpoise.report.content.hazards import cox_section
 from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
 from counterpoise.report.content.published import published_section
+from counterpoise.report.content.redefined import redefined_section
 from counterpoise.report.content.subgroups import subgroups_section
 from counterpoise.report.content.time_zero import time_zero_section
 from counterpoise.report.content.toxicity import toxicity_section
@@ -36,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     time_zero_section,
     matched_groups_section,
     weighted_groups_section,
+    redefined_section,
     subgroups_section,
     toxicity_section,
     published_section,

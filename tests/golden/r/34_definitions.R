@@ -30,7 +30,53 @@ robust_zph <- function(e, data, ...) {
 }
 alternatives <- function() for (name in names(SCHEMES)) weighted_alternative(name, SCHEMES[[name]])   # none is doubly robust
 
+# the table of what changes with the definition ------------------------------------------------------------------------
+rt_start <- as.Date(d$rt_start); rt_end <- as.Date(d$rt_end)
+first_of <- function(x) do.call(pmin, c(as.list(unname(x)), na.rm = TRUE))
+of_deaths <- d["death_date"]; of_any <- dates$dfs; of_distant <- d[c("distant_met_date", "death_date")]
+same <- d$dx_date
+DEFINITIONS <- list(
+  steep = list(events = list(dfs = of_any, dmfs = of_distant), origin = same, entry = same),
+  from_radiotherapy = list(events = dates, origin = rt_start, entry = rt_start),
+  delayed_entry = list(events = dates, origin = same, entry = rt_end),
+  landmark = list(events = dates, origin = rt_end, entry = rt_end + 3 * MONTH))
+whole <- d
+rescore <- function() {      # the score of those who are left
+  score <<- glm(SCORE, binomial, d, control = GLM_CONTROL); X <<- model.matrix(score); p <<- fitted(score); logit <<- score$linear.predictors; treated <<- d$a == 1
+  H <<- crossprod(X * sqrt(p * (1 - p))); d$w <<- ifelse(treated, 1 / p, 1 / (1 - p))
+}
+definitions <- function() {
+  years <- list(); kept <- list()
+  for (e in ENDPOINTS) { years[[e]] <- sum(whole[[paste0(e, "_time")]]) / 12; put(sprintf("definitions.main.%s.person_years", e), years[[e]]) }
+  all_endpoints <- ENDPOINTS
+  for (name in names(DEFINITIONS)) { one <- DEFINITIONS[[name]]; for (e in names(one$events)) {
+    happened <- first_of(one$events[[e]]); event <- !is.na(happened) & happened <= end
+    stop <- as.numeric(ifelse(event, happened, end)); from <- as.numeric(one$origin); came <- as.numeric(one$entry)
+    seen <- stop > from & stop > came
+    k <- paste(name, e, sep = "."); id <- function(what) paste("definitions", k, what, sep = ".")
+    d <<- whole; d[[paste0(k, "_time")]] <<- (stop - from) / MONTH; d[[paste0(k, "_entry")]] <<- (came - from) / MONTH; d[[paste0(k, "_event")]] <<- as.integer(event)
+    d <<- d[seen, ]; rescore(); time <- sum(d[[paste0(k, "_time")]] - d[[paste0(k, "_entry")]]) / 12
+    put(id("n"), sum(seen)); put(id("dropped"), sum(!seen)); put(id("events"), sum(event[seen]), n = sum(seen))
+    put(id("person_years"), time); put(id("person_years_change"), time - years[[e]])
+    ENDPOINTS <<- k; held <- ID; unadjusted(); weighted(); made <- ID; ID <<- held; ENDPOINTS <<- all_endpoints
+    for (w in c("unadjusted", "weighted")) for (what in c("control.rate", "treated.rate", "hazard_ratio")) ID[[id(paste(w, what, sep = "."))]] <<- made[[paste(k, w, what, sep = ".")]]
+  } }
+  d <<- whole; rescore(); definition_findings()
+}
+definition_findings <- function() {      # every comparison beside that of the plan; the widest crosses .05, or is most times off
+  for (e in ENDPOINTS) d[[paste0(e, "_entry")]] <<- 0
+  held <- ID; unadjusted(); weighted(); made <- ID; ID <<- held; pairs <- NULL
+  for (name in names(DEFINITIONS)) for (e in names(DEFINITIONS[[name]]$events)) for (w in c("unadjusted", "weighted")) {
+    a <- made[[sprintf("%s.%s.hazard_ratio", e, w)]]; b <- ID[[sprintf("definitions.%s.%s.%s.hazard_ratio", name, e, w)]]
+    pairs <- rbind(pairs, data.frame(planned = a$value, planned_p = a$p_value, other = b$value, other_p = b$p_value))
+  }
+  crosses <- (pairs$planned_p < .05) != (pairs$other_p < .05); factor <- exp(abs(log(pairs$other / pairs$planned))); off <- crosses | factor > 1.2
+  id <- function(what) paste0("findings.definitions_differ.", what); if (any(off)) put(id("off"), sum(off)); put(id("compared"), nrow(pairs))
+  worst <- pairs[order(-crosses, -factor)[1], ]; for (k in names(pairs)) put(id(k), worst[[k]])
+}
+
 cat("34_definitions\n")
 for (topic in c("follow_up", "overall", "groups", "cox_models", "balance", "unadjusted", "matched", "stability", "weighted", "subgroups", "alternatives", "weighted_groups"))
   eval(substitute(gold(key, D, numbers_of(f)), list(key = paste0("late_entry_", topic), f = as.name(topic))))
+gold("definitions", D, numbers_of(definitions))
 save_gold("definitions.json")

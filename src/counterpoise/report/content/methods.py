@@ -8,6 +8,7 @@ from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.definitions import definitions_blocks
 from counterpoise.report.content.group_weighting import whose
 from counterpoise.report.content.matching_methods import matching_methods
+from counterpoise.report.content.redefined import definition_methods
 from counterpoise.report.content.tables import horizon
 from counterpoise.report.content.time_zero import time_zero_methods
 from counterpoise.report.document import Block, Bullets, Heading, Paragraph, Parts
@@ -38,6 +39,7 @@ def methods_section(study: Study, numbers: Numbers) -> Iterable[Block]:
         (f"{_sentence(study.plan.study.setting)}{ORDER if study.flow.steps else 'There were no eligibility rules.'}",)
     )
     yield from definitions_blocks(study)
+    yield from definition_methods(study)
     yield Heading(2, "Statistics", "methods-statistics")
     topics = (
         _descriptions(study),

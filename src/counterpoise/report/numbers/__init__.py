@@ -13,6 +13,7 @@ from counterpoise.report.numbers.cohort import (
     follow_up_numbers,
     setting_numbers,
 )
+from counterpoise.report.numbers.definitions import definition_numbers
 from counterpoise.report.numbers.effects import (
     balance_numbers,
     contrast_numbers,
@@ -43,6 +44,7 @@ COLLECTORS = (
     matching_numbers,
     contrast_numbers,
     alternative_numbers,
+    definition_numbers,
     matched_group_numbers,
     weighted_group_numbers,
     subgroup_numbers,
