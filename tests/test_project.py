@@ -35,6 +35,10 @@ source study table_one title toxicity unit value cox curves
 """Keys whose word says all, and headings; every other key has its word in the glossary."""
 
 
+ELSEWHERE = {"definitions.endpoints"}
+"""Tables whose keys are those of another, under whose heading they are explained."""
+
+
 def schema_keys() -> Iterator[tuple[str, str, Any]]:
     """Yield the heading, key and default of every key of the plan; a required key's default is Ellipsis."""
     schema = plan_schema()
@@ -45,7 +49,7 @@ def schema_keys() -> Iterator[tuple[str, str, Any]]:
             if path:
                 yield path, key, ... if key in node.get("required", ()) else value.get("default")
             inner = table_within(value)
-            if inner:
+            if inner and f"{path}.{key}" not in ELSEWHERE:
                 yield from visit(inner, f"{path}.{key}" if path else key)
 
     def table_within(node: dict[str, Any]) -> dict[str, Any] | None:

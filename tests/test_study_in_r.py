@@ -31,6 +31,7 @@ TOPICS = (
     "findings",
 )
 FURTHER = {
+    "definitions": "definitions",
     "first_sites": "endpoints",
     "grades": "toxicity",
     "incidence": "toxicity",
@@ -52,7 +53,6 @@ NOT_ESTIMATED = {
     "findings.follow_up_reach.horizon",
     "findings.subgroups_not_balanced.threshold",
     "findings.definitions_differ.level",
-    "findings.definitions_differ.limit",
     *(f"{endpoint}.weighted.bootstrap_failed" for endpoint in ("os", "dfs", "lrrfs", "dmfs")),
 }
 BOOTSTRAPPED = tuple(golden("imn_study", "bootstrap"))

@@ -19,7 +19,7 @@ def redefined_section(study: Study, numbers: Numbers) -> Iterable[Block]:
     """Set every endpoint under each definition beside that of the plan."""
     if not study.analyses.redefined:
         return
-    yield Heading(1, "What changes with the definition", "definitions")
+    yield Heading(1, "What changes with the definition", "definitions-compared")
     yield Paragraph(
         (
             "The endpoints were defined, and time was counted, in other ways too. Rates are of survival from the "
@@ -33,7 +33,7 @@ def redefined_section(study: Study, numbers: Numbers) -> Iterable[Block]:
 def definition_methods(study: Study) -> Iterable[Block]:
     """Say what each further definition is."""
     if study.analyses.redefined:
-        yield Heading(2, "Other definitions of the endpoints", "methods-definitions")
+        yield Heading(2, "Other definitions of the endpoints", "methods-other-definitions")
         yield Bullets(tuple(_described(study, options) for options in study.plan.definitions))
 
 
@@ -75,7 +75,7 @@ def _table(study: Study, numbers: Numbers) -> Table:
     )
     caption = "What changes with the definition of the endpoints"
     notes = tuple(numbers.parts(note) for note in _notes(study, numbers))
-    return Table("definitions", caption, titles, tuple(rows), notes)
+    return Table("definitions_compared", caption, titles, tuple(rows), notes)
 
 
 def _planned(numbers: Numbers, name: str, with_weights: bool) -> Row:
