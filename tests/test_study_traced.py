@@ -13,6 +13,7 @@ import pytest
 from docx.document import Document as WordDocument
 from docx.table import Table as WordTable
 
+from counterpoise.oncology.quality_check import CHECKS
 from counterpoise.report import Numbers, assemble, collect_numbers
 from counterpoise.report.content.definitions import defined
 from counterpoise.report.document import Document, Figure, values
@@ -105,6 +106,7 @@ def words_of_the_plan(study: Study) -> set[str]:
         *strings(study.rules.scale("RTOG/EORTC").model_dump(mode="json")),
         study.screened.source.sha256,
         software(),
+        *(text for check in CHECKS.values() for text in (check.title, check.ask)),
     ]
     return {numeral for text in texts for numeral in numerals(text)}
 

@@ -44,7 +44,7 @@ from counterpoise.estimate import (
     toxic_incidence,
     weighted_groups_problem,
 )
-from counterpoise.findings import Finding, exposure_misclassified, review, toxicity_line, toxicity_scale
+from counterpoise.findings import Finding, exposure_misclassified, open_queries, review, toxicity_line, toxicity_scale
 from counterpoise.oncology.answers import QueryList, answered, read_answers
 from counterpoise.oncology.quality import check_records
 from counterpoise.oncology.records import ROLES, RecordOptions, records, role_problems
@@ -132,7 +132,9 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         toxic_events=cohort.toxic_events,
         dated_toxicity=_dated_toxicity(plan, cohort),
         published=published,
-        findings=review(cohort.design, analyses, _findings_of_records(plan, cohort, rules)),
+        findings=review(
+            cohort.design, analyses, (*_findings_of_records(plan, cohort, rules), *_query_findings(queries, cohort))
+        ),
     )
 
 
@@ -343,6 +345,12 @@ def _dated_toxicity(plan: Plan, cohort: Cohort) -> tuple[ToxicIncidence, ...]:
         toxic_incidence(event.label, event.time, event.cause, treated, horizon=horizon, options=plan.curves)
         for event in cohort.toxic_events
     )
+
+
+def _query_findings(queries: QueryList | None, cohort: Cohort) -> Iterator[Finding]:
+    if queries is not None:
+        included = cohort.included
+        yield from open_queries(queries, set(included.frame[included.id_column].cast(str).to_list()))
 
 
 def _findings_of_records(plan: Plan, cohort: Cohort, rules: RuleSets) -> Iterator[Finding]:

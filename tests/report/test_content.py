@@ -214,7 +214,7 @@ def test_headings_captions_and_notes_are_sentences(name: str) -> None:
 
 @every_plan
 def test_sections_stand_in_their_order(name: str) -> None:
-    order = ["summary", "findings", "patients", "events", "survival", "cox", "balance", "adjusted"]
+    order = ["summary", "findings", "patients", "quality", "events", "survival", "cox", "balance", "adjusted"]
     order += ["alternatives", "matched_groups", "groups_weighted", "subgroups", "toxicity", "published", "methods"]
     found = [b.anchor for b in made(name)[2].blocks if isinstance(b, Heading) and b.level == 1]
     assert found == [anchor for anchor in order if anchor in found]

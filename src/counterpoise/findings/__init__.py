@@ -16,6 +16,7 @@ from counterpoise.findings.models import follow_up_reach, models_without_answer,
 from counterpoise.findings.multiplicity import multiplicity
 from counterpoise.findings.positivity import positivity
 from counterpoise.findings.proportional_hazards import proportional_hazards
+from counterpoise.findings.records import open_queries
 from counterpoise.findings.response import response_measured_differently
 from counterpoise.findings.stability import unstable_matching
 from counterpoise.findings.subgroups import (
@@ -76,4 +77,13 @@ def review(design: Design, analyses: Analyses, further: Iterable[Finding] = ()) 
     return tuple(sorted(found, key=lambda finding: (RANK[finding.severity], -finding.importance)))
 
 
-__all__ = ["RULES", "Finding", "Rule", "exposure_misclassified", "review", "toxicity_line", "toxicity_scale"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "Rule",
+    "exposure_misclassified",
+    "open_queries",
+    "review",
+    "toxicity_line",
+    "toxicity_scale",
+]

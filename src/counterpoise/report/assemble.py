@@ -13,6 +13,7 @@ from counterpoise.report.content.hazards import cox_section
 from counterpoise.report.content.matching_groups import matched_groups_section
 from counterpoise.report.content.methods import methods_section
 from counterpoise.report.content.published import published_section
+from counterpoise.report.content.quality import quality_section
 from counterpoise.report.content.redefined import redefined_section
 from counterpoise.report.content.subgroups import subgroups_section
 from counterpoise.report.content.time_zero import time_zero_section
@@ -28,6 +29,7 @@ SECTIONS: tuple[Section, ...] = (
     summary_section,
     findings_section,
     patients_section,
+    quality_section,
     events_section,
     curves_section,
     cox_section,

@@ -12,6 +12,7 @@ from counterpoise.report.document import Document, Figure
 from counterpoise.report.figures import render_figures, unprintable_characters
 from counterpoise.report.numbers import collect_numbers
 from counterpoise.report.provenance import manifest
+from counterpoise.report.queries import render_queries
 from counterpoise.report.write import require_replaceable, write_folder
 from counterpoise.study import Study
 
@@ -27,7 +28,8 @@ def write_report(
     """Write the report of a study, as `run` returns it, to a folder, all of it or nothing, and return the folder.
 
     The folder holds `report.html`, `report.docx`, `report.pdf` and `tables.xlsx` as asked for by `formats`, and always
-    `results.json`, `manifest.json` and `figures/`. Raises `InputError` when the folder holds something else.
+    `results.json`, `manifest.json` and `figures/`, and `queries.xlsx` where the records were checked. Raises
+    `InputError` when the folder holds something else.
     """
     target = Path(folder)
     require_replaceable(target.resolve())
@@ -53,6 +55,8 @@ def report_files(
         "results.json": _json({"results": results}),
         **{f"figures/{name}.{kind}": data for name, kinds in drawings.items() for kind, data in kinds.items()},
     }
+    if study.queries is not None:
+        files["queries.xlsx"] = render_queries(study.queries)
     # The typesetter of the PDF and the compressors let go of Python's lock, so that two formats are written at once.
     with ThreadPoolExecutor(max_workers=2) as pool:
         written = {name: pool.submit(_render, name, document, drawings, results, study) for name in formats}

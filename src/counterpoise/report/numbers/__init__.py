@@ -25,6 +25,7 @@ from counterpoise.report.numbers.effects import (
 from counterpoise.report.numbers.group_matching import matched_group_numbers
 from counterpoise.report.numbers.group_weighting import weighted_group_numbers
 from counterpoise.report.numbers.matching import matching_numbers, matching_settings
+from counterpoise.report.numbers.quality import quality_numbers
 from counterpoise.report.numbers.registry import FIELD, Number, Numbers, printed
 from counterpoise.report.numbers.time_zero import time_zero_numbers
 from counterpoise.report.numbers.toxicity import toxicity_numbers
@@ -50,6 +51,7 @@ COLLECTORS = (
     subgroup_numbers,
     time_zero_numbers,
     toxicity_numbers,
+    quality_numbers,
 )
 
 
