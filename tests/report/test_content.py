@@ -215,7 +215,17 @@ def test_headings_captions_and_notes_are_sentences(name: str) -> None:
 @every_plan
 def test_sections_stand_in_their_order(name: str) -> None:
     order = ["summary", "findings", "patients", "quality", "events", "survival", "cox", "balance", "adjusted"]
-    order += ["alternatives", "matched_groups", "groups_weighted", "subgroups", "toxicity", "published", "methods"]
+    order += [
+        "alternatives",
+        "time_zero",
+        "matched_groups",
+        "groups_weighted",
+        "definitions-compared",
+        "subgroups",
+        "toxicity",
+        "published",
+        "methods",
+    ]
     found = [b.anchor for b in made(name)[2].blocks if isinstance(b, Heading) and b.level == 1]
     assert found == [anchor for anchor in order if anchor in found]
     assert len(SECTIONS) == len(order)
