@@ -1,4 +1,4 @@
-"""Cohorts in which the treatment does nothing: the naive analysis is wrong, and remedies hold their level."""
+"""Cohorts in which the treatment does nothing: the naive analysis is wrong, and every remedy holds its level."""
 
 from dataclasses import replace
 
@@ -10,7 +10,8 @@ from counterpoise.findings.time_zero import immortal_time
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.cox.fit import CoxFit, cox
 from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
-from counterpoise.kernels.time_zero.rows import landmark_rows
+from counterpoise.kernels.time_zero.clone_censor_weight import clone_censor_weight
+from counterpoise.kernels.time_zero.rows import landmark_rows, start_stop_rows
 from tests.estimate.cohorts import analysed, endpoint, make_design
 
 COHORTS, N = 1000, 300
@@ -21,6 +22,42 @@ MONTE_CARLO = 3 * np.sqrt(0.95 * 0.05 / COHORTS)
 
 def holds(fit: CoxFit) -> bool:
     return bool(abs(fit.coefficients[0]) <= LIMIT * fit.std_error[0])
+
+
+def one_cohort(rng: np.random.Generator) -> list[float]:
+    """Whether each interval holds no effect, where a covariate decides both the start and death."""
+    x = np.column_stack([rng.normal(size=N), rng.random(N) < 0.4]).astype(float)
+    outlook = np.exp(0.5 * x[:, 0] + 0.4 * x[:, 1])
+    death, end = rng.exponential(40 / outlook), rng.uniform(24, 72, N)
+    wish = np.where(rng.random(N) < 0.7, rng.exponential(6 * np.exp(0.3 * x[:, 0])), np.inf)
+    time, event = np.minimum(death, end), death <= end
+    start = np.where(wish < time, wish, np.inf)
+    ever = np.isfinite(start)
+    naive = cox(time, event, np.column_stack([ever, x]))
+    mark = landmark_rows(time, event, start, at=6)
+    cut = start_stop_rows(time, event, start)
+    clones = clone_censor_weight(time, event, start, grace=6, x=x, at=[36], replicates=200, seed=7)
+    z = clones.difference[0] / clones.difference_std_error[0]
+    varying = cox(cut.time, cut.event, np.column_stack([cut.treated, x[cut.rows]]), entry=cut.entry, cluster=cut.rows)
+    return [
+        holds(naive),
+        holds(cox(mark.time, mark.event, np.column_stack([mark.treated, x[mark.rows]]))),
+        holds(varying),
+        abs(clones.log_hazard_ratio) <= LIMIT * clones.std_error,
+        abs(z) <= LIMIT,
+        float(naive.coefficients[0]),
+        clones.log_hazard_ratio,
+    ]
+
+
+@pytest.mark.slow
+def test_a_treatment_that_begins_later_and_does_nothing() -> None:
+    found = np.array([one_cohort(np.random.default_rng([35, seed])) for seed in range(COHORTS)])
+    naive, *remedies = found[:, :5].mean(axis=0)
+    assert naive < 0.5
+    assert found[:, 5].mean() < -0.3
+    assert abs(found[:, 6].mean()) < 0.03
+    assert np.abs(np.array(remedies) - 0.95).max() <= MONTE_CARLO
 
 
 def guaranteed(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
