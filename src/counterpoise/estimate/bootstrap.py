@@ -5,21 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from counterpoise.balance import balancing_weights
 from counterpoise.design import Design, Endpoint
 from counterpoise.errors import UnsupportedError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.hazards import HazardRatio, hazard_ratio
 from counterpoise.estimate.options import BootstrapOptions
-from counterpoise.kernels.arrays import Bools, Counts, Floats
+from counterpoise.estimate.refitted import refit
 from counterpoise.kernels.cox.fit import Ties
-from counterpoise.kernels.effects.batched_effects import batched_effects
-from counterpoise.kernels.resample import (
-    batched_logistic,
-    batched_survival,
-    batched_treatment_cox,
-    fractional_weights,
-)
+from counterpoise.kernels.effects.intervals import percentile_interval, spread
+from counterpoise.kernels.effects.resampling import bootstrap_draws
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,57 +54,21 @@ def bootstrap_effects(
             "The bootstrap does not know truncated weights; set bootstrap.replicates = 0, or remove "
             "balance.weights.truncate."
         )
-    score, weighting, rows = adjustments.score, adjustments.weighting, adjustments.rows
-    treated = score.treatment
-    case_weights = fractional_weights(options.replicates, rows.size, options.seed)
-    refit = batched_logistic(treated, score.x, case_weights, start=score.fit.coefficients)
-    weights = balancing_weights(
-        refit.probability[refit.converged],
-        treated,
-        estimand=weighting.estimand,
-        stabilised=weighting.stabilised,
-        case_weights=case_weights[refit.converged],
-    )
+    draws = bootstrap_draws(adjustments.rows.size, options.replicates, options.seed)
     effects: list[BootstrapEffect] = []
-    for endpoint, estimate in zip(design.endpoints, log_ratios, strict=True):
-        found, differences = _replicates(endpoint, rows, treated, weights, horizon, ties)
+    made = refit(design, adjustments, horizon, draws, ties)
+    for endpoint, estimate, found in zip(design.endpoints, log_ratios, made, strict=True):
+        log_ratio, difference = found.effects.log_hazard_ratio, found.effects.survival_difference[:, 0]
+        known = np.isfinite(log_ratio)
+        lower, upper = percentile_interval(log_ratio, confidence)
         effects.append(
             BootstrapEffect(
                 endpoint=endpoint,
-                ratio=hazard_ratio(design.treatment.label, estimate, _spread(found), confidence),
-                percentile=_percentile(found, confidence),
-                difference_std_error=_spread(differences),
+                ratio=hazard_ratio(design.treatment.label, estimate, spread(log_ratio), confidence),
+                percentile=(float(np.exp(lower)), float(np.exp(upper))),
+                difference_std_error=spread(difference[known]),
                 replicates=options.replicates,
-                failed=options.replicates - found.size,
+                failed=found.failed_hazards,
             )
         )
     return tuple(effects)
-
-
-def _replicates(
-    endpoint: Endpoint, rows: Counts, treated: Bools, weights: Floats, horizon: float, ties: Ties
-) -> tuple[Floats, Floats]:
-    """Return log hazard ratio and difference of survival of the replicates that have a finite answer."""
-    time, event, entry = endpoint.time[rows], endpoint.event[rows], endpoint.entry_of(rows)
-    if not event.any() or not weights.size:
-        return np.zeros(0), np.zeros(0)
-    if entry is not None:
-        late = batched_effects(time, event, treated, weights, at=[horizon], entry=entry, ties=ties)
-        converged = np.isfinite(late.log_hazard_ratio)
-        return late.log_hazard_ratio[converged], late.survival_difference[converged, 0]
-    hazard = batched_treatment_cox(time, event, treated, weights, ties=ties)
-    good = weights[hazard.converged]
-    active, control = (batched_survival(time[m], event[m], good[:, m], horizon) for m in (treated, ~treated))
-    return hazard.log_hazard_ratio[hazard.converged], active - control
-
-
-def _percentile(log_ratios: Floats, confidence: float) -> tuple[float, float]:
-    if log_ratios.size < 2:
-        return float("nan"), float("nan")
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(log_ratios, (tail, 1 - tail))
-    return float(np.exp(lower)), float(np.exp(upper))
-
-
-def _spread(values: Floats) -> float:
-    return float(np.std(values, ddof=1)) if values.size > 1 else float("nan")

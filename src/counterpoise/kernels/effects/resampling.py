@@ -1,7 +1,7 @@
 """Resampling of the whole chain: score, weights and effects done anew for every replicate, all in one call."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -109,7 +109,7 @@ def refitted_effects(  # noqa: PLR0913 - the data of all effects and the choices
         raise InputError(f"`case_weights` must have shape (replicates, {rows.n}); its shape is {batch.shape}.")
     require(np.isfinite(batch) & (batch >= 0), "`case_weights` must be finite and non-negative")
     chunks = (batch[begin : begin + CHUNK] for begin in range(0, batch.shape[0], CHUNK))
-    return _refit(rows, weights_of, chunks)
+    return refit_each([rows], weights_of, chunks)[0]
 
 
 def refitting_bootstrap(  # noqa: PLR0913 - the data of all effects and the choices that each of them has
@@ -143,15 +143,7 @@ def refitting_bootstrap(  # noqa: PLR0913 - the data of all effects and the choi
     Source: Xu, Gotwalt, Hong, King and Meeker (2020), Am Stat 74:345; Rubin (1981), Ann Stat 9:130.
     """
     rows = EffectRows(time, event, treatment, at=at, horizon=horizon, entry=entry, stratum=stratum, ties=ties)
-    codes = np.arange(rows.n) if cluster is None else group_codes("cluster", cluster, rows.n)
-    draws = fractional_weights(replicates, int(codes.max()) + 1, seed)
-
-    def chunks() -> Iterator[Floats]:
-        for begin in range(0, replicates, CHUNK):
-            part = draws[begin : begin + CHUNK]
-            yield part if cluster is None else part[:, codes]
-
-    return _refit(rows, weights_of, chunks())
+    return refit_each([rows], weights_of, bootstrap_draws(rows.n, replicates, seed, cluster=cluster))[0]
 
 
 def refitting_jackknife(  # noqa: PLR0913 - the data of all effects and the choices that each of them has
@@ -182,46 +174,79 @@ def refitting_jackknife(  # noqa: PLR0913 - the data of all effects and the choi
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 11.
     """
     rows = EffectRows(time, event, treatment, at=at, horizon=horizon, entry=entry, stratum=stratum, ties=ties)
-    codes = np.arange(rows.n) if cluster is None else group_codes("cluster", cluster, rows.n)
+    return refit_each([rows], weights_of, leave_one_out(rows.n, cluster=cluster))[0]
+
+
+def bootstrap_draws(n: int, replicates: int, seed: int, *, cluster: ArrayLike | None = None) -> Iterator[Floats]:
+    """Yield the case weights of `refitting_bootstrap` for n rows, (b, n) at a time."""
+    codes = np.arange(n) if cluster is None else group_codes("cluster", cluster, n)
+    draws = fractional_weights(replicates, int(codes.max()) + 1, seed)
+    for begin in range(0, replicates, CHUNK):
+        part = draws[begin : begin + CHUNK]
+        yield part if cluster is None else part[:, codes]
+
+
+def leave_one_out(n: int, *, cluster: ArrayLike | None = None) -> Iterator[Floats]:
+    """Yield the case weights of `refitting_jackknife` for n rows, (b, n) at a time.
+
+    >>> [part.tolist() for part in leave_one_out(2)]
+    [[[0.0, 1.0], [1.0, 0.0]]]
+    """
+    codes = np.arange(n) if cluster is None else group_codes("cluster", cluster, n)
     units = int(codes.max()) + 1
-
-    def chunks() -> Iterator[Floats]:
-        for begin in range(0, units, CHUNK):
-            left_out = np.arange(begin, min(begin + CHUNK, units))[:, None]
-            yield (codes != left_out).astype(float)
-
-    return _refit(rows, weights_of, chunks())
+    for begin in range(0, units, CHUNK):
+        left_out = np.arange(begin, min(begin + CHUNK, units))[:, None]
+        yield (codes != left_out).astype(float)
 
 
-def _refit(rows: EffectRows, weights_of: WeightsOf, chunks: Iterator[Floats]) -> Replicates:
-    estimate, _ = _of_chunk(rows, weights_of, np.ones((1, rows.n)), 0.0)
-    start = float(np.nan_to_num(estimate.log_hazard_ratio[0]))
+def refit_each(
+    outcomes: Sequence[EffectRows], weights_of: WeightsOf, case_weights: Iterable[Floats]
+) -> list[Replicates]:
+    """Do the weights anew once a replicate, and with them the effects on each of several outcomes of the same rows.
 
-    def of_chunk(chunk: Floats) -> tuple[BatchedEffects, Bools]:
-        return _of_chunk(rows, weights_of, chunk, start)
+    `case_weights` are (b, n) at a time: `bootstrap_draws`, or `leave_one_out`. Otherwise as `refitted_effects`.
 
-    if rows.n < THREADED:
-        parts = [of_chunk(chunk) for chunk in chunks]
+    >>> rows = [EffectRows([5, 3, 6, 4], event, [0, 1, 0, 1]) for event in ([1, 1, 1, 1], [0, 1, 1, 0])]
+    >>> found = refit_each(rows, logistic_weights([0, 1, 0, 1], [1, 1, 2, 2]), [np.ones((3, 4))])
+    >>> [each.effects.log_hazard_ratio.size for each in found]
+    [3, 3]
+    """
+    n = outcomes[0].n
+    estimates = [found for found, _ in _of_chunk(outcomes, weights_of, np.ones((1, n)), [0.0] * len(outcomes))]
+    starts = [float(np.nan_to_num(estimate.log_hazard_ratio[0])) for estimate in estimates]
+
+    def of_chunk(chunk: Floats) -> list[tuple[BatchedEffects, Bools]]:
+        return _of_chunk(outcomes, weights_of, chunk, starts)
+
+    if n < THREADED:
+        parts = [of_chunk(chunk) for chunk in case_weights]
     else:
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            parts = list(pool.map(of_chunk, chunks))
-    effects = BatchedEffects(
-        np.concatenate([part.log_hazard_ratio for part, _ in parts]),
-        np.concatenate([part.survival for part, _ in parts]),
-        np.concatenate([part.mean for part, _ in parts]),
-    )
-    return Replicates(estimate, effects, np.concatenate([known for _, known in parts]))
+            parts = list(pool.map(of_chunk, case_weights))
+    made: list[Replicates] = []
+    for estimate, own in zip(estimates, zip(*parts, strict=True), strict=True):
+        effects = BatchedEffects(
+            np.concatenate([part.log_hazard_ratio for part, _ in own]),
+            np.concatenate([part.survival for part, _ in own]),
+            np.concatenate([part.mean for part, _ in own]),
+        )
+        made.append(Replicates(estimate, effects, np.concatenate([known for _, known in own])))
+    return made
 
 
 def _of_chunk(
-    rows: EffectRows, weights_of: WeightsOf, case_weights: Floats, start: float
-) -> tuple[BatchedEffects, Bools]:
-    """Return the effects of a chunk of replicates, and which of them have weights."""
+    outcomes: Sequence[EffectRows], weights_of: WeightsOf, case_weights: Floats, starts: Sequence[float]
+) -> list[tuple[BatchedEffects, Bools]]:
+    """Return the effects of a chunk of replicates on each outcome, and which of them have weights."""
     weights = weights_of(case_weights)
     if weights.shape != case_weights.shape:
         raise InputError(f"`weights_of` must return weights of shape {case_weights.shape}, not {weights.shape}.")
     known: Bools = np.asarray(np.isfinite(weights.sum(axis=1)), dtype=bool)
-    found = rows.effects(weights if known.all() else np.where(known[:, None], weights, 1.0), start)
-    for values in (found.log_hazard_ratio, found.survival, found.mean):
-        values[~known] = np.nan
-    return found, known
+    usable = weights if known.all() else np.where(known[:, None], weights, 1.0)
+    made: list[tuple[BatchedEffects, Bools]] = []
+    for rows, start in zip(outcomes, starts, strict=True):
+        found = rows.effects(usable, start)
+        for values in (found.log_hazard_ratio, found.survival, found.mean):
+            values[~known] = np.nan
+        made.append((found, known))
+    return made
