@@ -7,7 +7,9 @@ from counterpoise.estimate.analyses import Analyses, GroupHazards
 from counterpoise.estimate.baseline import BaselineRow, BaselineTable, baseline_table
 from counterpoise.estimate.bootstrap import BootstrapEffect, bootstrap_effects
 from counterpoise.estimate.contrasts import (
+    CORRECTED,
     FIXED_WEIGHT_ROBUST,
+    LEFT_OUT,
     MODEL_BASED,
     NAIVE,
     STACKED,
@@ -78,7 +80,9 @@ from counterpoise.estimate.toxicity import (
 )
 
 __all__ = [
+    "CORRECTED",
     "FIXED_WEIGHT_ROBUST",
+    "LEFT_OUT",
     "MODEL_BASED",
     "NAIVE",
     "PAIR_ROBUST",

@@ -19,6 +19,7 @@ from counterpoise.estimate.group_weighting import weighted_groups
 from counterpoise.estimate.hazards import hazard_model, hazard_table
 from counterpoise.estimate.options import BootstrapOptions, CoxOptions, CurveOptions, SubgroupOptions
 from counterpoise.estimate.redefined import redefined_effects
+from counterpoise.estimate.refitted import left_out_effects
 from counterpoise.estimate.stability import stability
 from counterpoise.estimate.subgroups import subgroup_analysis
 from counterpoise.estimate.summaries import EventShare, event_share
@@ -63,7 +64,7 @@ def analyse(design: Design, options: AnalysisOptions, progress: Progress) -> Ana
     adjustments = None
     if options.weights:
         adjustments = adjust(design, options.weights, options.matching, options.bootstrap.seed)
-    contrasts = tuple(c for e in design.endpoints for c in _contrasts(design, e, adjustments, options))
+    contrasts = _contrasts(design, adjustments, options)
     progress("Bootstrap", 0.6)
     bootstrap = _bootstrap(design, adjustments, contrasts, options)
     progress("Other adjustments", 0.8)
@@ -114,17 +115,19 @@ def _event_shares(design: Design, endpoint: Endpoint, confidence: float) -> tupl
     )
 
 
-def _contrasts(
-    design: Design, endpoint: Endpoint, adjustments: Adjustments | None, options: AnalysisOptions
-) -> Sequence[Contrast]:
+def _contrasts(design: Design, adjustments: Adjustments | None, options: AnalysisOptions) -> tuple[Contrast, ...]:
+    """Return the comparisons of every endpoint: unadjusted, matched where somebody is, and weighted."""
     shared = (options.horizon, options.curves, options.cox.ties)
-    crude = unadjusted_contrast(design, endpoint, *shared)
     if adjustments is None:
-        return [crude]
-    weighted = weighted_contrast(design, endpoint, adjustments, *shared)
-    if adjustments.matching.n_sets == 0:
-        return [crude, weighted]
-    return [crude, matched_contrast(design, endpoint, adjustments, *shared), weighted]
+        return tuple(unadjusted_contrast(design, endpoint, *shared) for endpoint in design.endpoints)
+    left_out = left_out_effects(design, adjustments, options.horizon, options.cox.ties)
+    made: list[Contrast] = []
+    for endpoint in design.endpoints:
+        made.append(unadjusted_contrast(design, endpoint, *shared))
+        if adjustments.matching.n_sets:
+            made.append(matched_contrast(design, endpoint, adjustments, *shared))
+        made.append(weighted_contrast(design, endpoint, adjustments, *shared, left_out.get(endpoint.name)))
+    return tuple(made)
 
 
 def _bootstrap(

@@ -27,14 +27,26 @@ from counterpoise.estimate.matched import (
     two_way_limits,
 )
 from counterpoise.estimate.options import CurveOptions
-from counterpoise.estimate.stacked import stacked_std_error
+from counterpoise.estimate.refitted import LeftOut
+from counterpoise.estimate.stacked import stacked_influence
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import CoxFit, Ties
 from counterpoise.kernels.curve_tests.log_rank import log_rank
 from counterpoise.kernels.curves.product_limit import quantile, survival_at
+from counterpoise.kernels.effects.intervals import jackknife_influence, mixed_std_error
 from counterpoise.kernels.verdict import Verdict
 
 Adjustment = Literal["unadjusted", "matched", "weighted"]
+
+
+NAIVE = "naive (weights taken as numbers of patients)"
+MODEL_BASED = "model-based"
+CORRECTED = "corrected, stacked and each patient left out"
+STACKED = "stacked, estimation of the score included"
+FIXED_WEIGHT_ROBUST = "robust, weights taken as fixed"
+LEFT_OUT = "jackknife, score and weights refitted without each patient"
+INDEPENDENT = "independent arms"
+CLUSTERED = "clustered as the hazard ratio's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +82,8 @@ class Contrast:
     curve_p: float
     proportional_p: float
     verdict: Verdict
-
-
-NAIVE = "naive (weights taken as numbers of patients)"
-MODEL_BASED = "model-based"
-STACKED = "stacked, estimation of the score included"
-FIXED_WEIGHT_ROBUST = "robust, weights taken as fixed"
+    difference_variance: str = INDEPENDENT
+    """What the standard error of `difference` rests on."""
 
 
 def unadjusted_contrast(
@@ -104,12 +112,28 @@ def matched_contrast(
 
 
 def weighted_contrast(
-    design: Design, endpoint: Endpoint, adjustments: Adjustments, horizon: float, curves: CurveOptions, ties: Ties
+    design: Design,
+    endpoint: Endpoint,
+    adjustments: Adjustments,
+    horizon: float,
+    curves: CurveOptions,
+    ties: Ties,
+    left_out: LeftOut | None = None,
 ) -> Contrast:
-    """Compare the weighted arms; the test under the curves is the robust score test (Lin and Wei 1989)."""
+    """Compare the weighted arms; the test under the curves is the robust score test (Lin and Wei 1989).
+
+    With the effects that are `left_out` the variance of the hazard ratio is the corrected one, and that of the
+    difference of survival the jackknife's; without them the stacked and the fixed-weight one lead. Truncated weights
+    have the fixed-weight one alone.
+    """
     weighting = adjustments.weighting
-    sample = Sample(adjustments.rows, weighting.weights, adjustments=adjustments)
-    return _contrast(design, endpoint, sample, "weighted", weighting.estimand, horizon, curves, ties)
+    sample = Sample(adjustments.rows, weighting.weights, adjustments=adjustments, left_out=left_out)
+    found = _contrast(design, endpoint, sample, "weighted", weighting.estimand, horizon, curves, ties)
+    if left_out is None or not np.isfinite(left_out.difference).all():
+        return replace(found, difference_variance=FIXED_WEIGHT_ROBUST)
+    error = float(np.sqrt(np.square(jackknife_influence(left_out.difference)).sum()))
+    difference = rate_difference(found.arms, curves.confidence, std_error=error)
+    return replace(found, difference=difference, difference_variance=LEFT_OUT)
 
 
 def _contrast(
@@ -151,6 +175,7 @@ def _contrast(
         curve_p=curve_p,
         proportional_p=proportional_p(time, event, treated, sample, ties, entry=entry) if usable else float("nan"),
         verdict=fit.verdict,
+        difference_variance=INDEPENDENT if std_error is None else CLUSTERED,
     )
 
 
@@ -202,7 +227,12 @@ def _variances(fit: CoxFit, sample: Sample) -> list[tuple[str, float]]:
         robust = (FIXED_WEIGHT_ROBUST, float(fit.std_error[0]))
         if fit.verdict is not Verdict.CONVERGED or sample.adjustments.weighting.truncation is not None:
             return [robust, (NAIVE, model_based)]
-        return [robust, (STACKED, stacked_std_error(fit, sample.adjustments)), (NAIVE, model_based)]
+        influence = stacked_influence(fit, sample.adjustments)
+        known = [(STACKED, float(np.sqrt(np.square(influence).sum()))), robust, (NAIVE, model_based)]
+        if sample.left_out is None:
+            return known
+        error = mixed_std_error(influence, sample.left_out.log_hazard_ratio)
+        return [(CORRECTED, error), *known] if np.isfinite(error) else known
     if sample.robust:
         unweighted = sample.weights is None and sample.patient is None
         return [

@@ -12,6 +12,7 @@ from scipy.special import chdtrc
 from counterpoise.balance import Matching
 from counterpoise.errors import FitError
 from counterpoise.estimate.adjustments import Adjustments
+from counterpoise.estimate.refitted import LeftOut
 from counterpoise.kernels.arrays import Bools, Counts, Floats
 from counterpoise.kernels.cox.fit import CoxFit, Ties, cox
 from counterpoise.kernels.cox.proportional_hazards import (
@@ -50,6 +51,8 @@ class Sample:
     robust: str = ""
     own_rows: Counts | None = None
     own_weights: Floats | None = None
+    left_out: LeftOut | None = None
+    """The weighted effects without each patient, where they were made."""
 
 
 def matched_sample(matching: Matching, rows: Counts) -> Sample:

@@ -254,11 +254,18 @@ stability <- function() {
 }
 
 # stacked estimating equations of score and Cox model; residuals(type = "dfbeta") of a weighted fit is w U / I
-stacked_se <- function(f) {
+stacked_influence <- function(f) {
   own <- residuals(f, type = "dfbeta"); slope <- ifelse(treated, -(1 - p) / p, p / (1 - p))
   through <- colSums(own / d$w * slope * X)
-  sqrt(sum((own + drop(X %*% solve(H, through)) * (d$a - p))^2))
+  own + drop(X %*% solve(H, through)) * (d$a - p)
 }
+# the chain without each patient in turn: log hazard ratio, difference of survival at the horizon
+left_out <- function(e) vapply(seq_len(nrow(d)), function(i) {
+  s <- glm.fit(X[-i, ], d$a[-i], start = coef(score), family = binomial(), control = GLM_CONTROL)
+  x <- d[-i, ]; x$w <- ifelse(treated[-i], 1 / s$fitted.values, 1 / (1 - s$fitted.values))
+  at <- function(arm) summary(do.call("survfit", list(outcome(e, "1"), data = x[x$a == arm, ], weights = quote(w))), times = HORIZON, extend = TRUE)$surv
+  c(coef(fit_cox(e, "a", x, weights = quote(w)))[[1]], at(1) - at(0))
+}, c(0, 0))
 refitted <- function(v, e, start = coef(score)) {    # the whole chain under case weights v
   s <- suppressWarnings(glm.fit(X, d$a, v, start = start, family = binomial(), control = GLM_CONTROL))
   x <- d; x$w <- v * ifelse(treated, 1 / s$fitted.values, 1 / (1 - s$fitted.values))
@@ -271,9 +278,10 @@ jackknife_se <- function(e, step = 1e-3) {           # the same by brute force: 
 weighted <- function() for (e in ENDPOINTS) {
   id <- function(what) paste0(e, ".weighted.", what); f <- fit_cox(e, "a", weights = quote(w), robust = TRUE)
   zero <- curve_of(id("control"), e, !treated, weights = quote(w), robust = TRUE); one <- curve_of(id("treated"), e, treated, weights = quote(w), robust = TRUE)
-  difference(id("difference"), one, zero)
-  se <- stacked_se(f); stopifnot(abs(jackknife_se(e) / se - 1) < 1e-6)
-  ratio(id("hazard_ratio"), coef(f)[[1]], sqrt(f$var[1]), f); ratio(id("hazard_ratio.naive"), coef(f)[[1]], sqrt(f$naive.var[1]), f); ratio(id("hazard_ratio.stacked"), coef(f)[[1]], se, f)
+  own <- stacked_influence(f); se <- sqrt(sum(own^2)); stopifnot(abs(jackknife_se(e) / se - 1) < 1e-6)
+  lo <- left_out(e); n <- nrow(d); corrected <- sqrt(sum(own * (mean(lo[1, ]) - lo[1, ])))
+  difference(id("difference"), one, zero, sqrt((n - 1) / n * sum((lo[2, ] - mean(lo[2, ]))^2)))
+  ratio(id("hazard_ratio"), coef(f)[[1]], corrected, f); ratio(id("hazard_ratio.robust"), coef(f)[[1]], sqrt(f$var[1]), f); ratio(id("hazard_ratio.naive"), coef(f)[[1]], sqrt(f$naive.var[1]), f); ratio(id("hazard_ratio.stacked"), coef(f)[[1]], se, f)
   put(id("curve_p"), robust_score(f)); put(id("proportional"), robust_zph(e, d, weights = quote(w), cluster = quote(id)))
 }
 # random weights of its own: to be held to loosely

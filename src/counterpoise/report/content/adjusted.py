@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from counterpoise.estimate import FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, STACKED, STRATIFIED
+from counterpoise.estimate import CORRECTED, FIXED_WEIGHT_ROBUST, MODEL_BASED, NAIVE, STACKED, STRATIFIED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.curves import contrast_figures
 from counterpoise.report.content.matching import set_word, where_matched
@@ -22,16 +22,19 @@ from counterpoise.report.document import Block, Heading, Row, Table
 from counterpoise.report.numbers import Numbers, slug
 from counterpoise.study import Study
 
+BOOTSTRAP = "bootstrap"
 VARIANCES = {
-    "": "Robust: weights taken as fixed.",
-    f".{slug(STACKED)}": "Stacked: score, weights and Cox model as one system of estimating equations.",
-    ".bootstrap": "Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and "
+    CORRECTED: "Corrected: score, weights and Cox model as one system of estimating equations, each patient's share of "
+    "the variance being the product of the influence and of what leaving the patient out changes.",
+    STACKED: "Stacked: score, weights and Cox model as one system of estimating equations.",
+    FIXED_WEIGHT_ROBUST: "Robust: weights taken as fixed.",
+    BOOTSTRAP: "Bootstrap: {settings.bootstrap_replicates:count} replicates with exponential weights, score and "
     "weights refitted in each; interval and P value from the standard deviation of the replicates.",
-    f".{slug(NAIVE)}": "Naive: the weights taken for numbers of patients, printed only to compare with analyses that "
-    "did so.",
+    NAIVE: "Naive: the weights taken for numbers of patients, printed only to compare with analyses that did so.",
 }
-"""What follows the id of the weighted hazard ratio under each variance, and what a note says of it."""
-NUMERALS = {2: "two", 3: "three", 4: "four"}
+"""What a note says of the weighted hazard ratio under each variance."""
+NUMERALS = {2: "two", 3: "three", 4: "four", 5: "five"}
+LEADING = "The first is the one reported."
 WHOM = {
     "matched treated": "; the effect is that in the treated patients who could be matched",
     "matched controls": "; the effect is that in the controls who could be matched",
@@ -88,13 +91,18 @@ def _outcome_table(study: Study, numbers: Numbers) -> Table:
     matched = _matched_note(study)
     note = (
         f"HR: {treated} against {control}. P of the hazard ratio is Wald's. Unadjusted: {MODEL_BASED} variance, "
-        f"log-rank test of the curves. {matched}Weighted: {FIXED_WEIGHT_ROBUST}; the test of the curves is the robust "
-        "score test."
+        f"log-rank test of the curves. {matched}Weighted: {_weighted_variances(study)}; the test of the curves is the "
+        "robust score test."
     )
     rates = [f"{c.endpoint.name}.{c.adjustment}.{arm}.rate" for c in study.analyses.contrasts for arm in KEYS]
     note += beyond(study, numbers, rates)
     caption = "Outcomes, unadjusted, matched and weighted" if matched else "Outcomes, unadjusted and weighted"
     return Table("outcomes", caption, (titles,), tuple(rows), (numbers.parts(note),))
+
+
+def _weighted_variances(study: Study) -> str:
+    found = {c.variance: c.endpoint.short for c in study.analyses.contrasts if c.adjustment == "weighted"}
+    return next(iter(found)) if len(found) == 1 else ", ".join(f"{name} ({short})" for name, short in found.items())
 
 
 def _matched_note(study: Study) -> str:
@@ -110,9 +118,8 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
     made = {name: note for name, note in VARIANCES.items() if _is_made(study, numbers, name)}
     rows: list[Row] = []
     for endpoint in study.design.endpoints:
-        place = f"{endpoint.name}.weighted.hazard_ratio"
-        cells = [numbers.cell(f"{{{place}:ratio}}")]
-        for key in (f"{place}{name}" for name in made):
+        cells = [numbers.cell(f"{{{endpoint.name}.weighted.hazard_ratio:ratio}}")]
+        for key in (_place(study, endpoint.name, name) for name in made):
             there = key in numbers
             cells += [
                 numbers.cell(f"{{{key}:{style}}}") if there else text("–") for style in ("ratio_interval", "p_value")
@@ -125,11 +132,17 @@ def _variance_table(study: Study, numbers: Numbers) -> Table:
         head("Endpoint", "HR", *((numbers.cell(CONFIDENCE), "P") * len(made))),
     )
     caption = f"The weighted hazard ratio under {NUMERALS[len(made)]} variances"
-    return Table("variances", caption, titles, tuple(rows), (numbers.parts(" ".join(made.values())),))
+    return Table("variances", caption, titles, tuple(rows), (numbers.parts(" ".join((*made.values(), LEADING))),))
 
 
-def _is_made(study: Study, numbers: Numbers, name: str) -> bool:
-    return any(f"{endpoint.name}.weighted.hazard_ratio{name}" in numbers for endpoint in study.design.endpoints)
+def _place(study: Study, endpoint: str, variance: str) -> str:
+    """Return the id of the weighted hazard ratio under a variance; the one that leads has no name of its own."""
+    leads = study.analyses.contrast(endpoint, "weighted").variance == variance
+    return f"{endpoint}.weighted.hazard_ratio" + ("" if leads else f".{slug(variance)}")
+
+
+def _is_made(study: Study, numbers: Numbers, variance: str) -> bool:
+    return any(_place(study, endpoint.name, variance) in numbers for endpoint in study.design.endpoints)
 
 
 def _matched_variance_table(study: Study, numbers: Numbers) -> Table:

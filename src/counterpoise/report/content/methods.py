@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.balance import Weighting
-from counterpoise.estimate import STACKED
+from counterpoise.estimate import CORRECTED, LEFT_OUT, STACKED
 from counterpoise.oncology.definition import phrase
 from counterpoise.report.content.definitions import definitions_blocks
 from counterpoise.report.content.group_weighting import whose
@@ -95,11 +95,9 @@ def _adjustment(study: Study) -> str:
     text = (
         f"The propensity score is a logistic regression of {phrase(study.design.treatment.label)} on {names}. Weights "
         f"estimate {ESTIMANDS[weighting.estimand]}{_kinds(weighting)}. The weighted hazard ratio is that of a Cox "
-        "model with treatment alone (marginal); its variance is the robust one of Lin and Wei with exact score "
-        "residuals at tied times, which takes the weights as known"
-        f"{' and is conservative for that reason' if weighting.estimand == 'ATE' else ''}. "
+        "model with treatment alone (marginal). "
     )
-    text += _other_variances(study)
+    text += _variances(study)
     text += (
         "Weighted curves have influence-function intervals, and the test beneath them is the robust score test of "
         "the weighted Cox model. "
@@ -123,14 +121,28 @@ def _kinds(weighting: Weighting) -> str:
     return text
 
 
-def _other_variances(study: Study) -> str:
-    """Say which variances of the weighted hazard ratio stand beside the robust one."""
+def _variances(study: Study) -> str:
+    """Say which variance of the weighted hazard ratio leads, and which stand beside it."""
+    weighted = [c for c in study.analyses.contrasts if c.adjustment == "weighted"]
+    made = {name for c in weighted for name in (c.variance, *c.others)}
     text = ""
-    if any(STACKED in contrast.others for contrast in study.analyses.contrasts):
+    if CORRECTED in made:
         text += (
-            "Beside it stands the stacked variance of Shu, Young, Toh and Wang, which solves the estimating equations "
-            "of score, weights and Cox model as one system. "
+            "Its variance is stacked (Shu, Young, Toh and Wang: the estimating equations of score, weights and Cox "
+            "model solved as one system) with a correction for the sample's size: each patient's influence is "
+            "multiplied with the change of the estimate when score, weights and model are refitted without the "
+            "patient (the analogue of HC2 of MacKinnon and White). Beside it stand the stacked variance alone and "
         )
+    elif STACKED in made:
+        text += (
+            "Its variance is stacked (Shu, Young, Toh and Wang), which solves the estimating equations of score, "
+            "weights and Cox model as one system. Beside it stands "
+        )
+    else:
+        text += "Its variance is "
+    text += "the robust one of Lin and Wei with exact score residuals at tied times, which takes the weights as known. "
+    if any(c.difference_variance == LEFT_OUT for c in weighted):
+        text += "The variance of the difference of survival is the jackknife's, score and weights refitted. "
     if study.analyses.bootstrap:
         text += (
             "A bootstrap of {settings.bootstrap_replicates:count} replicates with exponential weights (fractional "

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from counterpoise.estimate import HazardRatio, SubgroupAnalysis
+from counterpoise.estimate import FIXED_WEIGHT_ROBUST, HazardRatio, SubgroupAnalysis
 from counterpoise.report.content.tables import CONFIDENCE, KEYS, body, head, known, ratio_cells, text, with_interval
 from counterpoise.report.document import Block, Figure, Heading, Row, Table
 from counterpoise.report.figures import ForestFigure, ForestRow
-from counterpoise.report.numbers import Numbers
+from counterpoise.report.numbers import Numbers, slug
 from counterpoise.study import Study
 
 TOO_FEW = "too few events"
@@ -42,20 +42,24 @@ def _lines(numbers: Numbers, subgroups: SubgroupAnalysis) -> Iterable[tuple[str,
     for variable in subgroups.variables:
         place = f"subgroups.{variable.covariate.name}"
         levels = tuple(
-            _line(numbers, effect.level, f"{place}.l{level}", effect.ratio, shown=not effect.too_few)
-            for level, effect in enumerate(variable.levels)
+            _line(numbers, effect.level, where, f"{where}.hazard_ratio", effect.ratio, shown=not effect.too_few)
+            for effect, where in ((e, f"{place}.l{level}") for level, e in enumerate(variable.levels))
         )
         yield variable.covariate.label, f"{{{place}.interaction:p}}", levels
 
 
 def _overall(numbers: Numbers, subgroups: SubgroupAnalysis) -> _Line:
-    return _line(numbers, "All patients", f"{subgroups.endpoint.name}.weighted", subgroups.overall, shown=True)
+    place = f"{subgroups.endpoint.name}.weighted"
+    robust = f"{place}.hazard_ratio.{slug(FIXED_WEIGHT_ROBUST)}"
+    # The variance is that of the subgroups, also where another one leads in all patients.
+    ratio = robust if robust in numbers else f"{place}.hazard_ratio"
+    return _line(numbers, "All patients", place, ratio, subgroups.overall, shown=True)
 
 
-def _line(numbers: Numbers, label: str, place: str, effect: HazardRatio, *, shown: bool) -> _Line:
+def _line(numbers: Numbers, label: str, place: str, ratio: str, effect: HazardRatio, *, shown: bool) -> _Line:
     counts = tuple(f"{{{place}.{key}.events:count}}/{{{place}.{key}.n:count}}" for key in reversed(KEYS))
-    ratio = with_interval(numbers, f"{place}.hazard_ratio", "ratio") if shown else ""
-    return _Line(label, counts, ratio, f"{{{place}.hazard_ratio:p_value}}" if shown else "", effect)
+    printed = with_interval(numbers, ratio, "ratio") if shown else ""
+    return _Line(label, counts, printed, f"{{{ratio}:p_value}}" if shown else "", effect)
 
 
 def _forest(study: Study, numbers: Numbers, subgroups: SubgroupAnalysis) -> ForestFigure:

@@ -143,7 +143,8 @@ def _contrast(contrast: Contrast, study: Study) -> Iterable[Number]:
     difference = contrast.difference
     yield Number(
         f"{place}.difference", difference.value, "share", difference.lower, difference.upper, difference.std_error,
-        difference.p_value, "difference of Kaplan-Meier estimates, plain interval", contrast.estimand, n, events,
+        difference.p_value, f"difference of Kaplan-Meier estimates, plain interval; {contrast.difference_variance}",
+        contrast.estimand, n, events,
     )  # fmt: skip
     yield Number(f"{place}.curve_p", contrast.curve_p, method=contrast.curve_test)
     yield Number(f"{place}.proportional", contrast.proportional_p, method="test of proportional hazards, km transform")
