@@ -145,12 +145,16 @@ class Matching:
         """Why nobody is matched, and what could be asked for instead; empty where there are sets."""
         if self.n_sets or self.reason:
             return self.reason
+        return _too_narrow(self.smallest_caliper, self.caliper_sd, self.caliper_scale)
+
+    @property
+    def smallest_caliper(self) -> float:
+        """The least difference of a treated patient's score and a control's, on the scale of the caliper."""
         on = self.score.probability if self.distance_name == "probability" else self.score.logit
         treated, controls = on[self.score.treatment], np.sort(on[~self.score.treatment])
         edges = np.concatenate([[-np.inf], controls, [np.inf]])
         here = np.searchsorted(edges, treated)
-        gap = float(np.minimum(edges[here] - treated, treated - edges[here - 1]).min())
-        return _too_narrow(gap, self.caliper_sd, self.caliper_scale)
+        return float(np.minimum(edges[here] - treated, treated - edges[here - 1]).min())
 
     @property
     def caliper_scale(self) -> str:

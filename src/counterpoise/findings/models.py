@@ -40,13 +40,23 @@ def no_pairs(design: Design, analyses: Analyses) -> Iterable[Finding]:
     """Say that nobody could be matched, and why."""
     if analyses.adjustments is None or analyses.adjustments.matching.n_sets:
         return
+    matching = analyses.adjustments.matching
+    smallest = matching.smallest_caliper
     yield Finding(
         name="no_pairs",
         severity="serious",
         title="No patients could be matched",
         text="What the plan asks of matching cannot be had, so there is no matched comparison: "
-        f"{analyses.adjustments.matching.why_nobody}",
+        + (
+            matching.reason
+            or "no two patients of the arms have propensity scores within {caliper:number3} of each other on the "
+            f"{matching.caliper_scale} scale. The smallest caliper that leaves a pair is {{smallest:number4}}, "
+            "{deviations:number4} standard deviations."
+        ),
         advice="Change the request, or look at the overlap of the arms: they may not be comparable at all.",
+        values={}
+        if matching.reason
+        else {"caliper": matching.caliper, "smallest": smallest, "deviations": smallest / matching.caliper_sd},
     )
 
 
