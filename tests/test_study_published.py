@@ -148,7 +148,7 @@ def test_weighted_p_values_are_those_of_r_by_variance(numbers: Numbers, endpoint
     listed = dict(item.strip().rsplit(" ", 1) for item in achieved()[f"IPTW {endpoint} P"].split("|"))
     place = f"{endpoint.lower()}.weighted.hazard_ratio"
     assert p_value(numbers, f"{place}.naive") == listed["naive2n"]
-    assert p_value(numbers, place) == listed["robust"]
+    assert p_value(numbers, f"{place}.robust") == listed["robust"]
     assert p_value(numbers, f"{place}.stacked") == listed["stacked"]
 
 

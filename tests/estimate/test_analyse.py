@@ -5,6 +5,7 @@ import pytest
 
 from counterpoise.balance import MatchOptions
 from counterpoise.estimate import (
+    FIXED_WEIGHT_ROBUST,
     Analyses,
     BootstrapOptions,
     CoxOptions,
@@ -137,7 +138,8 @@ def test_options_of_curves_and_ties_reach_every_estimate() -> None:
     )[0]
     assert again.ratio == found.bootstrap[0].ratio
     assert found.subgroups is not None
-    assert found.subgroups.overall.upper == pytest.approx(estimate.upper, rel=1e-12)
+    robust = found.contrast("os", "weighted").others[FIXED_WEIGHT_ROBUST]
+    assert found.subgroups.overall.upper == pytest.approx(robust.upper, rel=1e-12)
 
 
 def test_progress_is_told_every_step_with_a_growing_share() -> None:

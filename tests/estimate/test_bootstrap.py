@@ -1,18 +1,21 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from numpy.typing import ArrayLike
 
 from counterpoise.balance import Estimand, MatchOptions, WeightOptions, propensity, weigh
 from counterpoise.design import Design
 from counterpoise.errors import UnsupportedError
-from counterpoise.estimate import Adjustments, BootstrapEffect, BootstrapOptions, adjust, bootstrap, bootstrap_effects
+from counterpoise.estimate import Adjustments, BootstrapEffect, BootstrapOptions, adjust, bootstrap_effects, refitted
 from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.cox.fit import Ties, cox
 from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
+from counterpoise.kernels.effects.resampling import WeightsOf, logistic_weights
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.resample import BatchedScore, batched_logistic, fractional_weights
+from counterpoise.kernels.resample import fractional_weights
 from tests.estimate.cohorts import endpoint, make_design, random_cohort, reorder
 
 SHORT = BootstrapOptions(replicates=20, seed=5)
@@ -130,12 +133,16 @@ def test_replicates_whose_score_does_not_converge_are_counted_and_left_out(monke
     design = random_cohort(16)
     whole = effects(design)
 
-    def two_fail(*args: Floats, **options: Floats) -> BatchedScore:
-        fit = batched_logistic(*args, **options)
-        failed = np.isin(np.arange(20), (3, 8))
-        return BatchedScore(fit.coefficients, np.where(failed[:, None], np.nan, fit.probability), ~failed)
+    def two_fail(*rows: ArrayLike, **options: Any) -> WeightsOf:
+        made = logistic_weights(*rows, **options)
 
-    monkeypatch.setattr(bootstrap, "batched_logistic", two_fail)
+        def weights_of(case_weights: Floats) -> Floats:
+            failed = np.isin(np.arange(len(case_weights)), (3, 8))
+            return np.where(failed[:, None] & (len(case_weights) > 1), np.nan, made(case_weights))
+
+        return weights_of
+
+    monkeypatch.setattr(refitted, "logistic_weights", two_fail)
     found = effects(design)
     log_ratios, _ = slow_loop(design, "ATE", False, "efron")
     assert (whole.failed, found.failed) == (0, 2)

@@ -11,6 +11,8 @@ from counterpoise.balance import GroupWeightOptions, MatchOptions, WeightOptions
 from counterpoise.design import Design, Groups
 from counterpoise.design.factorial import Factorial
 from counterpoise.estimate import (
+    FIXED_WEIGHT_ROBUST,
+    STACKED,
     Analyses,
     CurveOptions,
     WeightedGroups,
@@ -90,8 +92,9 @@ def test_two_groups_are_the_two_weighted_arms(seed: int, estimand: str) -> None:
     assert contrast.verdict is Verdict.CONVERGED
     np.testing.assert_allclose(found.weighting.effective_sizes, adjusted.weighting.effective_sample_size, rtol=1e-9)
     np.testing.assert_allclose(pair.ratio.fixed.log_estimate, contrast.ratio.log_estimate, rtol=1e-7, atol=1e-10)
-    np.testing.assert_allclose(pair.ratio.fixed.std_error, contrast.ratio.std_error, rtol=1e-7)
-    (stacked,) = (ratio for name, ratio in contrast.others.items() if name.startswith("stacked"))
+    np.testing.assert_allclose(pair.ratio.fixed.std_error, contrast.others[FIXED_WEIGHT_ROBUST].std_error, rtol=1e-7)
+    assert contrast.variance == STACKED
+    stacked = contrast.ratio
     np.testing.assert_allclose(pair.ratio.stacked.std_error, stacked.std_error, rtol=1e-7)
     np.testing.assert_allclose(pair.difference.value, contrast.difference.value, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(comparison.test.fixed_p_value, contrast.curve_p, rtol=1e-6)

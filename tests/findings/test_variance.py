@@ -30,7 +30,7 @@ def test_naive_variance(case: Case, naive: float, robust: float, severity: str, 
     found = only(weighted_against_naive, with_contrasts(case, lambda c: p_values(c, naive=naive, wald=robust)))
     assert found.severity == severity
     assert title in found.title
-    assert found.values == {"os_naive": naive, "os_robust": robust}
+    assert found.values == {"os_naive": naive, "os_leading": robust}
 
 
 def test_naive_variance_is_not_spoken_of_where_there_is_no_answer_or_no_visible_difference(case: Case) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from counterpoise.design import Design
 from counterpoise.estimate import Analyses
 from counterpoise.findings.alternatives import adjustments_differ, adjustments_not_made
+from counterpoise.findings.coverage import short_intervals
 from counterpoise.findings.definitions import definitions_differ, definitions_without_weights
 from counterpoise.findings.estimands import estimands_differ
 from counterpoise.findings.events_per_variable import events_per_variable, score_size
@@ -66,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     score_size,
     patients_left_out,
     bootstrap_failures,
+    short_intervals,
     multiplicity,
     follow_up_reach,
 )

@@ -24,8 +24,8 @@ def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Findi
     phrases: list[str] = []
     for contrast in weighted:
         name = contrast.endpoint.name
-        values |= {f"{name}_naive": contrast.others[NAIVE].p_value, f"{name}_robust": contrast.ratio.p_value}
-        phrases.append(f"{contrast.endpoint.short} {{{name}_naive:p}} instead of {{{name}_robust:p}}")
+        values |= {f"{name}_naive": contrast.others[NAIVE].p_value, f"{name}_leading": contrast.ratio.p_value}
+        phrases.append(f"{contrast.endpoint.short} {{{name}_naive:p}} instead of {{{name}_leading:p}}")
     flips = [c for c in weighted if c.others[NAIVE].p_value < SIGNIFICANT <= c.ratio.p_value]
     hidden = any(c.ratio.p_value < SIGNIFICANT <= c.others[NAIVE].p_value for c in weighted)
     yield Finding(
@@ -37,8 +37,8 @@ def weighted_against_naive(design: Design, analyses: Analyses) -> Iterable[Findi
         if hidden
         else "The weighted P values do not hang on the naive variance",
         text="With weights taken as numbers of patients, the P values would read: " + "; ".join(phrases) + ".",
-        advice="Quote the robust interval, or one that knows that the score was estimated; a weighted analysis with "
-        "the naive one claims patients who do not exist.",
+        advice="Quote the interval that leads here; a weighted analysis with the naive one claims patients who do not "
+        "exist.",
         values=values,
         importance=10 * len(flips),
     )
