@@ -33,7 +33,7 @@ def slow_loop(design: Design, estimand: Estimand) -> tuple[Floats, Floats]:
     for left in range(design.size):
         kept = np.arange(design.size) != left
         time, event, arm = endpoint.time[kept], endpoint.event[kept], treated[kept]
-        weights = balancing_weights(logistic(arm, x[kept]).probability, arm, estimand=estimand)
+        weights = balancing_weights(logistic(arm, x[kept]).probability, arm, estimand=estimand, stabilised=False)
         log_ratios.append(float(cox(time, event, arm.astype(float), weights=weights).coefficients[0]))
         rates = [
             float(survival_at(kaplan_meier(time[m], event[m], weights=weights[m]), [HORIZON]).survival[0])
