@@ -90,4 +90,7 @@ def _refitted(adjustments: Adjustments, members: Bools) -> tuple[Floats | None, 
         score = propensity(adjustments.score.treatment[members], x[:, varying], terms=terms)
     except FitError as error:
         return None, str(error).removeprefix("propensity score: ").partition(":")[0]
-    return weigh(score, estimand=weighting.estimand, stabilised=weighting.stabilised).weights, ""
+    weights = weigh(score, estimand=weighting.estimand, stabilised=weighting.stabilised).weights
+    if not (weights > 0).all():
+        return None, "the score all but separates the arms"
+    return weights, ""
