@@ -11,6 +11,7 @@ from counterpoise.errors import InputError
 from counterpoise.estimate.adjustments import Adjustments
 from counterpoise.estimate.contrasts import Contrast, unadjusted_contrast, weighted_contrast
 from counterpoise.estimate.options import CurveOptions
+from counterpoise.estimate.refitted import left_out_effects
 from counterpoise.kernels.cox.fit import Ties
 
 
@@ -115,10 +116,13 @@ def _contrasts(
     part: Design, adjustments: Adjustments | None, horizon: float, curves: CurveOptions, ties: Ties
 ) -> list[tuple[Contrast, Contrast | None]]:
     found: list[tuple[Contrast, Contrast | None]] = []
+    left_out = {} if adjustments is None else left_out_effects(part, adjustments, horizon, ties)
     for endpoint in part.endpoints:
         crude = unadjusted_contrast(part, endpoint, horizon, curves, ties)
         weighted = None
         if adjustments is not None:
-            weighted = weighted_contrast(part, endpoint, adjustments, horizon, curves, ties)
+            weighted = weighted_contrast(
+                part, endpoint, adjustments, horizon, curves, ties, left_out.get(endpoint.name)
+            )
         found.append((crude, weighted))
     return found
