@@ -1,6 +1,7 @@
 """What a user does wrong, through the command line: a sentence that says what and where, status 2, nothing written."""
 
 import csv
+import re
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -40,6 +41,7 @@ def cells(column: str, values: Mapping[str, str] | str) -> Edit:
 def without_events(plan: str, rows: Rows) -> tuple[str, Rows]:
     for column in ("death_date", "cause_of_death"):
         cells(column, "")(plan, rows)
+    plan = re.sub(r"\[\[definitions\]\]\n(?:[^\[\n].*\n|\n)*", "", plan)
     return plan.replace("dfs = {", "# dfs = {").replace("lrrfs = {", "# lrrfs = {").replace(
         "dmfs = {", "# dmfs = {"
     ), rows

@@ -35,6 +35,7 @@ def tree(**matching: Any) -> dict[str, Any]:
         del plan[part]
     del plan["treatment"]["groups"], plan["balance"]["groups"]
     plan["endpoints"] = {"os": plan["endpoints"]["os"]}
+    del plan["definitions"]
     return plan
 
 
@@ -97,7 +98,9 @@ def test_what_cannot_be_had_leaves_no_matched_comparison_and_says_why() -> None:
 def test_a_caliper_that_leaves_nobody_names_one_that_leaves_a_pair() -> None:
     (problem,) = check(plan_from(tree(caliper=1e-9)), table())
     assert problem.where == "plan: balance.matching"
-    assert "0.000309 apart on the logit, 0.000406 of its standard deviations" in problem.what
+    assert (
+        "0.000309 apart on the logit, so that the smallest caliper that leaves one is 0.000406 standard" in problem.what
+    )
     assert check(plan_from(tree(caliper=0.000405)), table())
     assert not check(plan_from(tree(caliper=0.000407)), table())
 

@@ -32,6 +32,7 @@ def _tree() -> Tree:
     for key in ("published", "doses", "toxicity", "response"):
         del tree[key]
     tree["endpoints"] = {key: tree["endpoints"][key] for key in ("os", "dfs")}
+    del tree["definitions"]
     tree["table_one"]["rows"] = ["age", "cT", "lvi", "imn_short_axis_mm"]
     tree["bootstrap"]["replicates"] = 0
     tree["data"]["columns"]["centre"] = {"kind": "category", "label": "Centre"}

@@ -66,6 +66,7 @@ def no_pairs(tree: dict[str, Any]) -> None:
 
 def as_little_as_possible(tree: dict[str, Any]) -> None:
     tree["eligibility"] = tree["eligibility"][-1:]
+    del tree["definitions"]
     tree["cox"] |= {"covariates": [], "group_covariates": []}
     del tree["treatment"]["groups"]
     without("balance", "subgroups", "toxicity", "doses", "table_one", "response", "published")(tree)
@@ -84,6 +85,7 @@ def in_the_treated(tree: dict[str, Any]) -> None:
     tree["study"]["horizon_months"] = 30
     tree["curves"] = {"confidence": 0.975}
     tree["endpoints"] = {"dmfs": tree["endpoints"]["dmfs"]}
+    del tree["definitions"]
     tree["subgroups"]["of"] = "dmfs"
     without("published", "toxicity", "doses")(tree)
 

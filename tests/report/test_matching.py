@@ -54,6 +54,7 @@ def tree_of(options: dict[str, Any], covariates: list[str]) -> dict[str, Any]:
     tree["table_one"]["rows"] = ["age", "imnd"]
     tree["cox"] |= {"covariates": [], "group_covariates": []}
     tree["endpoints"] = dict(list(tree["endpoints"].items())[:2])
+    del tree["definitions"]
     tree["balance"]["covariates"] = covariates
     tree["balance"]["matching"] = {"stability": 5, **options} if options.get("method") not in (
         "coarsened", "exact") else options  # fmt: skip

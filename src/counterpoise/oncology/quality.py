@@ -195,6 +195,7 @@ def _shown(check: Check, turn: _Turn, records: Records) -> dict[str, pl.Series]:
 def _words(records: Records, row: int, turn: str, shown: Mapping[str, pl.Series]) -> dict[str, str]:
     words = {role: records.shown(role, row) for role in (*records.columns, *(set(records.known) & {CUTOFF, AS_OF}))}
     words |= {role: "missing" for role in records.known if role not in words}
+    words |= {role: "not recorded" for role in ROLES if role not in words}
     words |= {name: "missing" if series[row] is None else f"{series[row]:.4g}" for name, series in shown.items()}
     return words | ({EACH: records.shown(turn, row), "each_name": ROLES[turn].meaning} if turn else {})
 
