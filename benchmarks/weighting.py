@@ -17,10 +17,11 @@ from typing import IO
 
 import numpy as np
 
-from counterpoise.balance import balancing_weights, check_balance
+from counterpoise.balance import check_balance
 from counterpoise.kernels.arrays import Bools, Floats
+from counterpoise.kernels.effects.resampling import logistic_weights, refitted_effects
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.logistic import expit, logistic
-from counterpoise.kernels.resample import batched_logistic, batched_treatment_cox, fractional_weights
 
 SCRIPT = Path(__file__).with_suffix(".R")
 REPLICATES = 1000
@@ -60,9 +61,9 @@ def bootstrap(c: Cohort) -> Floats:
     """Log hazard ratios of 1,000 weightings of the rows, the first that of R's replicate."""
     case_weights = fractional_weights(REPLICATES, c.time.size, seed=1)
     case_weights[0] = c.weights * c.time.size / c.weights.sum()
-    fit = batched_logistic(c.treated, c.x, case_weights, start=logistic(c.treated, c.x).coefficients)
-    weights = balancing_weights(fit.probability, c.treated, stabilised=False, case_weights=case_weights)
-    return batched_treatment_cox(c.time, c.event, c.treated, weights).log_hazard_ratio[:1]
+    weights_of = logistic_weights(c.treated, c.x)
+    found = refitted_effects(c.time, c.event, c.treated, weights_of, case_weights)
+    return found.effects.log_hazard_ratio[:1]
 
 
 def table(c: Cohort) -> Floats:

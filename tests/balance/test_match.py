@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from counterpoise.balance import MatchOptions, PropensityScore, match, propensity, tie_ranks
 from counterpoise.errors import InputError
+from counterpoise.kernels.effects.batched_effects import batched_effects
 from counterpoise.kernels.matching.nearest import Order
-from counterpoise.kernels.resample import batched_treatment_cox
 from tests.balance.designs import lalonde
 from tests.balance.imn import cohort
 from tests.golden import dataset, golden
@@ -66,7 +66,7 @@ def test_the_same_52_pairs_give_other_hazard_ratios_by_order_and_deviation(
     patients, matching = cohort(), match(imn_score(), caliper_sd=caliper_sd, order=order)
     rows = np.flatnonzero(matching.pair >= 0)
     arguments = (patients.time[rows], patients.event[rows], patients.treatment[rows], np.ones((1, 104)))
-    assert round(float(np.exp(batched_treatment_cox(*arguments).log_hazard_ratio[0])), 2) == ratio
+    assert round(float(np.exp(batched_effects(*arguments).log_hazard_ratio[0])), 2) == ratio
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["descending", "ascending", "closest"]))

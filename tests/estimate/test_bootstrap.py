@@ -14,8 +14,8 @@ from counterpoise.kernels.arrays import Floats
 from counterpoise.kernels.cox.fit import Ties, cox
 from counterpoise.kernels.curves.product_limit import kaplan_meier, survival_at
 from counterpoise.kernels.effects.resampling import WeightsOf, logistic_weights
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.resample import fractional_weights
 from tests.estimate.cohorts import endpoint, make_design, random_cohort, reorder
 
 SHORT = BootstrapOptions(replicates=20, seed=5)

@@ -149,7 +149,7 @@ def test_a_replicate_of_the_bootstrap_is_the_fit_with_its_weights(late: Study) -
     """The spread over two replicates is that of two Cox models, each with weights of a score fitted anew."""
     from counterpoise.balance import balancing_weights
     from counterpoise.kernels.effects.batched_scores import batched_scores
-    from counterpoise.kernels.resample import fractional_weights
+    from counterpoise.kernels.fractional_weights import fractional_weights
 
     adjustments = late.analyses.adjustments
     assert adjustments is not None

@@ -18,7 +18,8 @@ from counterpoise.errors import InputError, UnsupportedError
 from counterpoise.estimate import Adjustments, stacked_influence, stacked_std_error
 from counterpoise.kernels.arrays import Bools, Floats
 from counterpoise.kernels.cox.fit import CoxFit, cox
-from counterpoise.kernels.resample import batched_logistic, batched_treatment_cox
+from counterpoise.kernels.effects.batched_effects import batched_effects
+from counterpoise.kernels.effects.batched_scores import batched_scores
 
 Ties = Literal["efron", "breslow"]
 STEP = 1e-5
@@ -65,9 +66,9 @@ def test_influence_is_the_derivative_by_each_case_weight(estimand: Estimand, sta
     fit, adjustments = fitted(time, event, treated, x, estimand, stabilised, ties)
     n = treated.size
     case = np.vstack([np.ones((n, n)) + STEP * np.eye(n), np.ones((n, n)) - STEP * np.eye(n)])
-    refit = batched_logistic(treated, x, case)
+    refit = batched_scores(treated, x, case)
     weights = balancing_weights(refit.probability, treated, estimand=estimand, stabilised=stabilised, case_weights=case)
-    effect = batched_treatment_cox(time, event, treated, weights, ties=ties).log_hazard_ratio
+    effect = batched_effects(time, event, treated, weights, ties=ties).log_hazard_ratio
     derivative = (effect[:n] - effect[n:]) / (2 * STEP)
     # Central differences of step 1e-5 carry an error of about 1e-16 / 1e-5 from rounding.
     np.testing.assert_allclose(stacked_influence(fit, adjustments), derivative, atol=2e-8)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from counterpoise.errors import InputError
 from counterpoise.kernels.competing.aalen_johansen import aalen_johansen, incidence_at
 from counterpoise.kernels.competing.batched_incidence import BLOCK, batched_cumulative_incidence
-from counterpoise.kernels.resample import fractional_weights
+from counterpoise.kernels.fractional_weights import fractional_weights
 from tests.kernels.competing.competing_cohorts import cohort
 from tests.kernels.competing.slow_competing import ROWS, Rows, columns
 

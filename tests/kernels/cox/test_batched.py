@@ -9,7 +9,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.cox.batched import batched_cox
 from counterpoise.kernels.cox.design import Ties
 from counterpoise.kernels.cox.fit import cox
-from counterpoise.kernels.resample import batched_treatment_cox
+from counterpoise.kernels.effects.batched_effects import batched_effects
 from counterpoise.kernels.verdict import Verdict
 from tests.kernels.cox.slow_cox import cohort
 
@@ -35,7 +35,7 @@ def test_treatment_alone_is_the_other_batch() -> None:
     c, g = cohort(9, n=80, p=1), np.random.default_rng(9)
     weights = g.exponential(size=(20, 80))
     ours = batched_cox(c.time, c.event, c.x, weights).coefficients[:, 0]
-    other = batched_treatment_cox(c.time, c.event, c.x[:, 0], weights).log_hazard_ratio
+    other = batched_effects(c.time, c.event, c.x[:, 0], weights).log_hazard_ratio
     np.testing.assert_allclose(ours, other, rtol=1e-9)
 
 

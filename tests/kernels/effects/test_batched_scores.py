@@ -4,8 +4,8 @@ from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
 from counterpoise.kernels.effects.batched_scores import batched_scores
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.resample import batched_logistic, fractional_weights
 from counterpoise.kernels.verdict import Verdict
 from tests.kernels.effects.chain import cohort
 
@@ -35,14 +35,6 @@ def test_rows_of_weight_zero_are_left_out() -> None:
         kept = np.arange(60) != row
         fit = logistic(data.treated[kept], data.x[kept])
         np.testing.assert_allclose(found.coefficients[row], fit.coefficients, rtol=0, atol=1e-8)
-
-
-def test_it_agrees_with_the_score_of_the_bootstrap_of_the_study() -> None:
-    data = cohort(2, 100)
-    weights = fractional_weights(300, 100, seed=1)
-    one, other = batched_scores(data.treated, data.x, weights), batched_logistic(data.treated, data.x, weights)
-    np.testing.assert_array_equal(one.converged, other.converged)
-    np.testing.assert_allclose(one.probability, other.probability, rtol=0, atol=1e-8)
 
 
 def test_separated_replicates_are_marked() -> None:

@@ -19,8 +19,8 @@ from counterpoise.kernels.effects.resampling import (
     refitting_jackknife,
 )
 from counterpoise.kernels.effects.stacked import root_of_squares
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.logistic import logistic
-from counterpoise.kernels.resample import fractional_weights
 from counterpoise.kernels.weighting.estimands import balancing_weights
 from tests.kernels.effects.chain import (
     AT,

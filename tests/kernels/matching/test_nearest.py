@@ -159,7 +159,8 @@ def test_row_order_is_irrelevant_though_scores_differ_in_their_last_digits(
     )
     back = {(int(shuffle[i]), int(shuffle[j])) for i, j in as_set(shuffled)}
     assert back == as_set(pairs)
-    np.testing.assert_array_equal(np.sort(shuffled.distance), np.sort(pairs.distance))
+    # A score that lies between two of the 1e-12 to which scores are rounded goes either way.
+    np.testing.assert_allclose(np.sort(shuffled.distance), np.sort(pairs.distance), rtol=0, atol=2.5e-12)
 
 
 @given(cohorts(), st.sampled_from(ORDERS), st.floats(0, 1))

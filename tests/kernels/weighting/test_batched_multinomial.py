@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from counterpoise.errors import InputError
-from counterpoise.kernels.resample import batched_logistic, fractional_weights
+from counterpoise.kernels.effects.batched_scores import batched_scores
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.weighting.batched_multinomial import batched_multinomial
 from counterpoise.kernels.weighting.multinomial import multinomial_score
 from tests.kernels.weighting.arm_cohorts import cohort, random_cohort
@@ -32,7 +33,7 @@ def test_is_the_single_fit_replicate_by_replicate(seed: int, k: int, penalty: fl
 def test_two_arms_are_the_batched_logistic() -> None:
     d = random_cohort(4, k=2)
     weights = np.random.default_rng(1).integers(0, 4, (6, d.arm.size)).astype(float)
-    ours, theirs = batched_multinomial(d.arm, d.x, weights), batched_logistic(d.arm, d.x, weights)
+    ours, theirs = batched_multinomial(d.arm, d.x, weights), batched_scores(d.arm, d.x, weights)
     np.testing.assert_allclose(ours.coefficients[:, 0], theirs.coefficients, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(ours.probability[..., 1], theirs.probability, rtol=1e-8)
 

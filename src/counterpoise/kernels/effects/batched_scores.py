@@ -1,5 +1,7 @@
 """Logistic scores of the same rows under many weightings, in few steps from where the full fit points to."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,7 +18,6 @@ from counterpoise.kernels.logistic import (
     require_both_arms,
     standardised,
 )
-from counterpoise.kernels.resample import BatchedScore
 from counterpoise.kernels.verdict import Verdict
 
 BLOCK = 64
@@ -33,6 +34,18 @@ along a step changes by less than the exponential of the largest move (Bach, Ele
 MAX_STEPS = 40
 
 ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchedScore:
+    """Logistic regressions under b weightings: `coefficients` (b, q + 1), intercept first, `probability` (b, n).
+
+    `converged` (b,) tells which replicates have an answer; the rows of the others are NaN.
+    """
+
+    coefficients: Floats
+    probability: Floats
+    converged: Bools
 
 
 def batched_scores(treatment: ArrayLike, x: ArrayLike, case_weights: ArrayLike) -> BatchedScore:

@@ -13,8 +13,8 @@ from counterpoise.kernels.arrays import Bools, Floats, as_binary, as_floats, as_
 from counterpoise.kernels.cox.design import Ties
 from counterpoise.kernels.effects.batched_effects import BatchedEffects, EffectRows
 from counterpoise.kernels.effects.batched_scores import ScoreRows
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.logistic import require_both_arms
-from counterpoise.kernels.resample import fractional_weights
 from counterpoise.kernels.sandwich import group_codes
 from counterpoise.kernels.weighting.estimands import Estimand, balancing_weights
 

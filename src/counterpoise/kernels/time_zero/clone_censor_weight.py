@@ -10,7 +10,7 @@ from counterpoise.errors import InputError
 from counterpoise.kernels.arrays import Counts, Floats, as_matrix, as_vector, require
 from counterpoise.kernels.cox.design import Ties
 from counterpoise.kernels.cox.fit import check_ties
-from counterpoise.kernels.resample import fractional_weights
+from counterpoise.kernels.fractional_weights import fractional_weights
 from counterpoise.kernels.time_zero.clone_effects import CloneEffects
 from counterpoise.kernels.time_zero.clone_weights import CloneWeights, clone_weights
 from counterpoise.kernels.time_zero.clones import Clones, clone_patients

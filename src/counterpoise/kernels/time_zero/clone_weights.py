@@ -6,7 +6,7 @@ import numpy as np
 
 from counterpoise.errors import FitError, InputError
 from counterpoise.kernels.arrays import Bools, Floats
-from counterpoise.kernels.resample import batched_logistic
+from counterpoise.kernels.effects.batched_scores import batched_scores
 from counterpoise.kernels.time_zero.beginning import beginning
 from counterpoise.kernels.time_zero.clones import Clones, time_to_begin
 from counterpoise.kernels.verdict import Verdict
@@ -69,7 +69,7 @@ def _after_grace(clones: Clones, x: Floats, weights: Floats) -> tuple[Floats, Bo
         after[:, seen] = (own.sum(axis=1) / own[:, began].sum(axis=1))[:, None]
         return after, known
     try:
-        fit = batched_logistic(began, x[seen], weights[:, seen])
+        fit = batched_scores(began, x[seen], weights[:, seen])
     except InputError as error:
         what = "the model of who had begun by the end of the grace period cannot tell its covariates apart"
         raise FitError(f"{what}; {REMEDY}.") from error
