@@ -112,7 +112,12 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
     rules = load_rule_sets(plan.rules, folder)
     cohort = select(plan, read(plan, folder, table), rules)
     published = _published(plan, folder)
-    queries = checked_records(plan, folder, cohort.screened) if plan.records else None
+    queries = checked_records(plan, folder, cohort.screened, rules=rules) if plan.records else None
+    doses, toxicity, adverse_events = (
+        _doses(plan, cohort),
+        _toxicity(plan, cohort, rules),
+        _adverse_events(plan, cohort),
+    )
     tell("Estimating", 0.1)
     analyses = analyse(cohort.design, _options(plan), lambda step, share: tell(step, 0.1 + 0.9 * share))
     return Study(
@@ -126,9 +131,9 @@ def run(plan: Plan | Path | str, table: IntoDataFrame | None = None, *, progress
         redefined=cohort.redefined,
         design=cohort.design,
         analyses=analyses,
-        doses=_doses(plan, cohort),
-        toxicity=_toxicity(plan, cohort, rules),
-        adverse_events=_adverse_events(plan, cohort),
+        doses=doses,
+        toxicity=toxicity,
+        adverse_events=adverse_events,
         toxic_events=cohort.toxic_events,
         dated_toxicity=_dated_toxicity(plan, cohort),
         published=published,
@@ -145,6 +150,10 @@ def check(plan: Plan | Path | str, table: IntoDataFrame | None = None) -> tuple[
         rules = load_rule_sets(plan.rules, folder)
         cohort = select(plan, read(plan, folder, table), rules)
         _published(plan, folder)
+        _toxicity(plan, cohort, rules)
+        _adverse_events(plan, cohort)
+        if plan.records:
+            checked_records(plan, folder, cohort.screened, rules=rules)
         if plan.balance:
             seed = plan.bootstrap.seed
             adjusted = adjust(cohort.design, plan.balance.weights, plan.balance.matching, seed)
@@ -169,6 +178,7 @@ def list_queries(plan: Plan | Path | str, *, earlier: Path | None = None) -> Que
     `DataError` where the plan, the table as a whole or a list of answers cannot be read.
     """
     plan, folder = _plan_and_folder(plan)
+    rules = load_rule_sets(plan.rules, folder)
     roles = (plan.records or RecordOptions()).columns(_follow_up(plan))
     raw = read_raw(folder / plan.data.file)
     declared = dict(plan.data.columns)
@@ -182,17 +192,23 @@ def list_queries(plan: Plan | Path | str, *, earlier: Path | None = None) -> Que
     absent = [p for p in role_problems(table.columns, roles) if p.what.startswith("there is no column")]
     if absent:
         raise PlanError(absent)
-    return checked_records(plan, folder, table, unread, earlier)
+    return checked_records(plan, folder, table, unread, earlier, rules=rules)
 
 
 def checked_records(
-    plan: Plan, folder: Path, table: Table, unread: tuple[Unread, ...] = (), earlier: Path | None = None
+    plan: Plan,
+    folder: Path,
+    table: Table,
+    unread: tuple[Unread, ...] = (),
+    earlier: Path | None = None,
+    *,
+    rules: RuleSets = SHIPPED,
 ) -> QueryList:
-    """Check the records of a table, and set the answers beside the queries."""
+    """Check the records of a table by the checks of `rules`, and set the answers beside the queries."""
     cutoff = plan.follow_up.cutoff if plan.follow_up else None
     as_of = plan.quality.as_of or dt.date.today()
     roles = (plan.records or RecordOptions()).columns(_follow_up(plan))
-    quality = check_records(records(table, roles, cutoff=cutoff, as_of=as_of), unread)
+    quality = check_records(records(table, roles, cutoff=cutoff, as_of=as_of), unread, rules.checks)
     named = folder / plan.quality.answers if plan.quality.answers else None
     files = dict.fromkeys(path.resolve() for path in (named, earlier) if path)
     return answered(quality, [read_answers(path) for path in files])

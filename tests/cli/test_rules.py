@@ -29,7 +29,7 @@ def test_every_rule_is_listed_with_its_edition(capsys: pytest.CaptureFixture[str
     for editions in SHIPPED.sets.values():
         for rule, texts in editions.items():
             for edition, text in texts.items():
-                (line,) = [line for line in lines if line.startswith(f"  {rule}: {edition} (")]
+                (line,) = [line for line in lines if line.startswith(f"  {rule}: {edition or text.title} (")]
                 assert ("(not verified)" in line) == (not text.verified)
 
 
@@ -58,9 +58,18 @@ def test_what_is_no_rule_set_is_one_sentence(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_example_of_the_guide_does_what_it_says(tmp_path: Path) -> None:
-    file, section = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    file, section, *_ = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "my_receptors.toml").write_text(file, encoding="utf-8")
     rule = load_rule_sets(tomllib.loads(section)["rules"], tmp_path).derivation("hormone_receptor_status")
     frame = pl.DataFrame({"er": [9.0, 10.0], "pr": [0.0, 0.0]})
     found = frame.select(x=rule.compile({"er": "er", "pr": "pr"}, KNOWN))["x"].to_list()
     assert found == ["negative", "positive"]
+
+
+def test_the_example_of_a_check_does_what_it_says(tmp_path: Path) -> None:
+    *_, file, section = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "my_checks.toml").write_text(file, encoding="utf-8")
+    checks = load_rule_sets(tomllib.loads(section)["rules"], tmp_path).checks
+    assert checks["Q8"].when == "dose < 45 or dose > 66"
+    assert checks["Q8"].what == SHIPPED.checks["Q8"].what
+    assert list(checks) == [*SHIPPED.checks, "L1"]

@@ -9,7 +9,7 @@ from counterpoise.read.names import nearest_or_valid
 
 
 def rule_lines() -> Iterator[str]:
-    """Yield each rule set, and below it each rule with its edition and whether it was checked against its source.
+    """Yield each rule set, and below it each rule with edition (a check: title) and whether its source was looked up.
 
     >>> [line for line in rule_lines() if line.startswith("  overall_survival: ")]
     ['  overall_survival: STEEP 2.0 (verified)']
@@ -18,7 +18,7 @@ def rule_lines() -> Iterator[str]:
         yield name
         for rule, editions in SHIPPED.sets[name].items():
             for edition, text in editions.items():
-                yield f"  {rule}: {edition} ({_checked(text.verified, getattr(text, 'unverified', ()))})"
+                yield f"  {rule}: {edition or text.title} ({_checked(text.verified, getattr(text, 'unverified', ()))})"
 
 
 def rule_set_text(name: str) -> str:

@@ -67,12 +67,16 @@ class NotRun:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The outcome of all checks: queries and notes on columns in a fixed order, what was run, and what was not."""
+    """The outcome of all checks: queries and notes on columns in a fixed order, what was run, and what was not.
+
+    `checks` are those in force by id, the user's among them.
+    """
 
     queries: tuple[Query, ...]
     notes: tuple[Query, ...]
     run: tuple[str, ...]
     not_run: tuple[NotRun, ...]
+    checks: Mapping[str, Check]
 
     def of_check(self, check: str) -> tuple[Query, ...]:
         """Return the queries of one check."""
@@ -83,6 +87,8 @@ def check_records(
     records: Records, unread: Iterable[Unread] = (), checks: Mapping[str, Check] | None = None
 ) -> Quality:
     """Apply every check to every patient; a check whose roles the plan does not name is not run.
+
+    `checks` are those in force; left out, those shipped.
 
     The order of queries is that of the checks, then of the patients by name: it does not hang on the order of rows.
     Raises `PlanError` where a condition cannot be used.
@@ -122,7 +128,7 @@ def check_records(
     queries = [query for name in hits for query in _queries(name, known[name], records, hits[name])]
     notes = tuple(query for query in queries if query.severity == "note")
     asked = tuple(query for query in queries if query.severity != "note")
-    return Quality(asked, notes, tuple(hits), tuple(not_run))
+    return Quality(asked, notes, tuple(hits), tuple(not_run), known)
 
 
 def _detected(check: Check, records: Records, unread: Iterable[Unread]) -> list[Hit] | tuple[str, ...]:
@@ -159,8 +165,8 @@ def _turns(name: str, check: Check, records: Records) -> list[_Turn] | tuple[str
     roles = [role for role in check.each if role in records.columns] if check.each else [""]
     made: list[_Turn] = []
     for role in roles:
-        rule = parse_rule(_in_turn(check.when, role))
-        needed = set(rule.columns).union(*(parse_rule(_in_turn(text, role)).columns for text in check.show.values()))
+        rule = parse_rule(in_turn(check.when, role))
+        needed = set(rule.columns).union(*(parse_rule(in_turn(text, role)).columns for text in check.show.values()))
         absent = needed - set(records.known) - set(check.optional)
         if absent:
             return tuple(sorted(absent))
@@ -170,7 +176,8 @@ def _turns(name: str, check: Check, records: Records) -> list[_Turn] | tuple[str
     return made or check.each
 
 
-def _in_turn(text: str, role: str) -> str:
+def in_turn(text: str, role: str) -> str:
+    """Return an expression with `each` read as the role whose turn it is."""
     return re.sub(rf"\b{EACH}\b", role, text) if role else text
 
 
@@ -186,7 +193,7 @@ def _condition_hits(turns: Sequence[_Turn], records: Records, checks: Mapping[st
 
 
 def _shown(check: Check, turn: _Turn, records: Records) -> dict[str, pl.Series]:
-    rules = {name: parse_rule(_in_turn(text, turn.role)) for name, text in check.show.items()}
+    rules = {name: parse_rule(in_turn(text, turn.role)) for name, text in check.show.items()}
     return {
         name: records.facts.select(rule.expression(records.known).alias(name))[name] for name, rule in rules.items()
     }

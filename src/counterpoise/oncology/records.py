@@ -146,7 +146,7 @@ class Records:
     def with_missing(self, roles: Sequence[str]) -> "Records":
         """Return the records with the roles that the plan does not name, missing in every patient."""
         absent = sorted({role for role in roles if role not in self.known})
-        described = {role: Column(kind=_kind(ROLES[role])) for role in absent}
+        described = {role: Column(kind=role_kind(ROLES[role])) for role in absent}
         nothing = [pl.lit(None, dtype=_TYPES[described[role].kind]).alias(role) for role in absent]
         return replace(self, facts=self.facts.with_columns(nothing), known={**self.known, **described})
 
@@ -165,7 +165,7 @@ def records(
     problems = {problem.where.rpartition(".")[2] for problem in role_problems(table.columns, columns)}
     used = {role: column for role, column in columns.items() if role not in problems}
     series = [_fact(table, role, column) for role, column in used.items()]
-    known = {role: Column(kind=_kind(ROLES[role])) for role in used}
+    known = {role: Column(kind=role_kind(ROLES[role])) for role in used}
     days = {name: day for name, day in ((CUTOFF, cutoff), (AS_OF, as_of)) if day is not None}
     size = table.frame.height
     series += [pl.Series(name, [day] * size, dtype=pl.Date) for name, day in days.items()]
@@ -189,7 +189,7 @@ def role_problems(known: Mapping[str, Column], columns: Mapping[str, str], name:
 _TYPES: dict[Kind, type[pl.DataType]] = {"date": pl.Date, "flag": pl.Int64, "number": pl.Float64, "text": pl.String}
 
 
-def _kind(role: Argument) -> Kind:
+def role_kind(role: Argument) -> Kind:
     """Return the kind in which conditions see a role."""
     if role.codes:
         return "text"
@@ -205,4 +205,4 @@ def _fact(table: Table, role: str, column: str) -> pl.Series:
         meaning = {text: described.meaning_of(text, levels.get(text, "")) for text in texts.drop_nulls().unique()}
         known = {text: found for text, found in meaning.items() if found not in (None, "unknown")}
         return texts.replace_strict(known, default=None, return_dtype=pl.String) if known else texts.clear(len(texts))
-    return series.cast(_TYPES[_kind(described)], strict=False)
+    return series.cast(_TYPES[role_kind(described)], strict=False)

@@ -13,6 +13,8 @@ from counterpoise.errors import InputError, PlanError, Problem
 from counterpoise.oncology.definition import Derivation, nearest_or_all
 from counterpoise.oncology.derivations import COMPUTED, SITES, derivations
 from counterpoise.oncology.endpoints import EndpointRule, endpoint_rules
+from counterpoise.oncology.quality_check import Check
+from counterpoise.oncology.quality_faults import check_rules
 from counterpoise.oncology.rule_tables import Content, changed, read_rules
 from counterpoise.oncology.toxicity import ToxicityScale, toxicity_scales
 from counterpoise.read.names import nearest_or_valid
@@ -25,6 +27,7 @@ _READERS: Mapping[str, Reader] = {
     **{name: partial(derivations, name) for name in COMPUTED},
     "endpoints": endpoint_rules,
     "toxicity": toxicity_scales,
+    "quality": check_rules,
 }
 RULE_SETS = tuple(_READERS)
 """The names of the rule sets, in the order in which they are listed."""
@@ -66,6 +69,12 @@ class RuleSets:
     def scales(self) -> ByEdition[ToxicityScale]:
         """The scales of toxicity."""
         return self.sets["toxicity"]
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """The checks of the records by id."""
+        found: ByEdition[Check] = self.sets["quality"]
+        return {name: check for name, editions in found.items() for check in editions.values()}
 
     def derivation(self, rule: str, edition: str | None = None) -> Derivation:
         """Return a rule in an edition, which may be left out where there is one; raises `InputError`.

@@ -12,7 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from counterpoise.errors import InputError
 from counterpoise.oncology.answers import COLUMNS, SHEET, STATUSES, Answer, Asked, QueryList
-from counterpoise.oncology.quality_check import CHECKS, Check, Query
+from counterpoise.oncology.quality_check import Check, Query
 from counterpoise.report.document import printable
 from counterpoise.study import list_queries
 
@@ -65,11 +65,12 @@ def write_queries(plan: Path, output: Path) -> QueryList:
     return found
 
 
-def render_queries(found: QueryList, checks: Mapping[str, Check] = CHECKS) -> bytes:
+def render_queries(found: QueryList) -> bytes:
     """Return the workbook: the queries with their answers, how to work with them, and the checks.
 
     No text can become a formula. The same queries give the same bytes.
     """
+    checks = found.quality.checks
     stream = io.BytesIO()
     settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(stream, settings) as book:

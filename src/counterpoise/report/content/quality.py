@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from counterpoise.oncology.answers import QueryList
-from counterpoise.oncology.quality_check import CHECKS
+from counterpoise.oncology.quality_check import Check
 from counterpoise.oncology.records import ROLES
 from counterpoise.report.document import Block, Cell, Heading, Paragraph, Row, Table
 from counterpoise.report.numbers import Numbers
@@ -32,16 +32,16 @@ def quality_section(study: Study, numbers: Numbers) -> Iterable[Block]:
             name="quality",
             caption="Queries about the records by check",
             header=(Row(tuple(Cell((word,)) for word in _HEADER)),),
-            rows=tuple(_row(check, numbers) for check in raised),
+            rows=tuple(_row(name, found.quality.checks[name], numbers) for name in raised),
             notes=(("Each query, with values and question, stands in queries.xlsx beside this report.",),),
         )
     for remark in found.remarks:
         yield Paragraph((f"Answer not used: {remark}.",))
 
 
-def _row(check: str, numbers: Numbers) -> Row:
-    counts = (numbers.cell(f"{{quality.{check}.{name}:count}}") for name in ("raised", "open", "closed", "patients"))
-    return Row((Cell((CHECKS[check].title,)), Cell((CHECKS[check].severity,)), *counts))
+def _row(name: str, check: Check, numbers: Numbers) -> Row:
+    counts = (numbers.cell(f"{{quality.{name}.{kind}:count}}") for kind in ("raised", "open", "closed", "patients"))
+    return Row((Cell((check.title,)), Cell((check.severity,)), *counts))
 
 
 def _not_run(found: QueryList) -> str:
