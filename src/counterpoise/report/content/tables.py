@@ -38,7 +38,9 @@ def horizon(study: Study, *, before_noun: bool = True) -> str:
     key, unit = ("horizon_years", "year") if months % 12 == 0 else ("horizon", "month")
     digits = 0 if months % 1 == 0 else 1
     field = f"{{settings.{key}:number{digits}}}"
-    return f"{field}-{unit}" if before_noun else f"{field} {unit}s"
+    if before_noun:
+        return f"{field}-{unit}"
+    return f"{field} {unit}" if months in (1, 12) else f"{field} {unit}s"
 
 
 def known(numbers: Numbers, key: str) -> bool:
